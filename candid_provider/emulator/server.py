@@ -1,0 +1,195 @@
+"""Serving the emulator: from the command line, or in a thread beside a test."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, Final
+
+import uvicorn
+
+from candid_provider.emulator.app import Emulation, create_app
+from candid_provider.emulator.config import EmulatorConfig, add_arguments, config_from
+from candid_provider.emulator.people import MARKERS
+from candid_provider.emulator.tokens import Clock
+
+__all__ = ["Emulator", "EmulatorConfig", "add_arguments", "config_from", "main", "run", "running", "serve"]
+
+LOCAL_PORT: Final = 5050
+LOCAL_PRE_ENCOUNTER_PORT: Final = 4000
+_START_SECONDS: Final = 10.0
+
+
+class Emulator:
+    """A running emulator: where it is, how to sign in, what it was asked."""
+
+    def __init__(self, emulation: Emulation, url: str) -> None:
+        self._emulation = emulation
+        self.config = emulation.config
+        self.url = url
+        self.markers = MARKERS
+
+    def stats(self) -> dict[str, Any]:
+        """The same as GET /_emulator/stats, without a request."""
+        return self._emulation.stats()
+
+    def revoke_tokens(self) -> int:
+        """Make every token minted so far invalid; how many there were."""
+        return self._emulation.tokens.revoke()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # getaddrinfo would wrap 70000 round to 4464.
+    if not 0 <= port <= 65_535:
+        raise OSError("a port is a number from 0 to 65535")
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _server(emulation: Emulation) -> uvicorn.Server:
+    settings = uvicorn.Config(
+        create_app(emulation),
+        http="auto",
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(settings)
+
+
+@contextmanager
+def running(config: EmulatorConfig | None = None, *, clock: Clock = time.time) -> Iterator[Emulator]:
+    """Run an emulator in a thread, on a free loopback port, for the length of a `with` block.
+
+    `clock` (seconds since 1970) decides when tokens expire and when the rate limit lets go. Any number may
+    run at once.
+    """
+    emulation = Emulation(config or EmulatorConfig(), clock)
+    listener = _listen("127.0.0.1", 0)
+    url, server = _url(listener), _server(emulation)
+    thread = threading.Thread(target=server.run, args=([listener],), name="candid-emulator", daemon=True)
+    thread.start()
+    try:
+        _wait_until_started(server, thread)
+        yield Emulator(emulation, url)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("the emulator did not start")
+        time.sleep(0.002)
+
+
+def serve(
+    config: EmulatorConfig,
+    host: str = "127.0.0.1",
+    port: int = LOCAL_PORT,
+    pre_encounter_port: int | None = None,
+) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code. To be called in the main thread.
+
+    `port` 0 takes any free one. `pre_encounter_port` opens a second port with the same API: 0 is none, None
+    is 4000 when `port` is 5050 (the SDK's LOCAL environment) and otherwise none.
+    """
+    if pre_encounter_port is None:
+        pre_encounter_port = LOCAL_PRE_ENCOUNTER_PORT if port == LOCAL_PORT else 0
+    with ExitStack() as stack:
+        listeners = []
+        for number in (port, pre_encounter_port) if pre_encounter_port else (port,):
+            try:
+                listeners.append(stack.enter_context(_listen(host, number)))
+            except OSError as problem:
+                print(f"error: cannot listen on {host} port {number}: {problem}", file=sys.stderr)
+                return 1
+        with suppress(_Ended), _signals_end_it():
+            print(_introduction(config, [_url(listener) for listener in listeners]), flush=True)
+            _server(Emulation(config)).run(listeners)
+    return 0
+
+
+class _Ended(BaseException):
+    """SIGINT or SIGTERM came."""
+
+
+@contextmanager
+def _signals_end_it() -> Iterator[None]:
+    # uvicorn raises the signal again after its own shutdown; the default reactions would spoil the exit code.
+    def end(number: int, _: object) -> None:
+        raise _Ended
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _introduction(config: EmulatorConfig, urls: list[str]) -> str:
+    connection = {
+        "conn_type": "candid",
+        "login": config.client_id,
+        "password": config.client_secret,
+        "host": urls[0],
+    }
+    compact = json.dumps(connection, separators=(",", ":"))
+    return "\n".join(
+        [
+            *(f"listening on {url}" for url in urls),
+            f"client id       {config.client_id}",
+            f"client secret   {config.client_secret}",
+            f"world           {config.encounters} encounters, {config.days} days to {config.as_of}",
+            f"AIRFLOW_CONN_CANDID_DEFAULT={compact}",
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`python -m candid_provider.emulator`: serve the emulator as the arguments say; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m candid_provider.emulator",
+        description="Serve an emulator of the Candid Health API with invented patients, over plain HTTP.",
+    )
+    add_arguments(parser)
+    return run(parser.parse_args(argv))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve as parsed arguments say; the exit code, 2 for a value out of range."""
+    try:
+        config = config_from(arguments)
+    except ValueError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
+    return serve(config, arguments.host, arguments.port, arguments.pre_encounter_port)
