@@ -1,0 +1,1 @@
+"""One access token for many processes: credentials, stores, the refresh protocol and the httpx auth on top."""

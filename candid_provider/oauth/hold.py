@@ -1,0 +1,74 @@
+"""The hold: the record by which one process keeps the others from minting."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Reason = Literal["refreshing", "throttled", "refused"]
+
+MINT_HOLD = 20.0
+"""Seconds one process has for minting; what a killed one costs the others."""
+REFUSED_HOLD = 60.0
+THROTTLE_FIRST, THROTTLE_CAP, RETRY_AFTER_CAP = 60.0, 900.0, 3600.0
+_LONGEST: dict[Reason, float] = {
+    "refreshing": MINT_HOLD,
+    "throttled": RETRY_AFTER_CAP,
+    "refused": REFUSED_HOLD,
+}
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Say who keeps the others from minting, why and until when. It holds no secret.
+
+    :param owner: host and process id.
+    :param nonce: tells this hold from every other one.
+    :param reason: a token is being minted, the endpoint asked to slow down, or it refused the credentials.
+    :param seconds: how long it was made for.
+    :param until: UTC epoch seconds at which it lapses, by its owner's clock; holds are never deleted.
+    :param throttles: how many 429 answers came in a row up to this hold.
+    """
+
+    owner: str
+    nonce: str
+    reason: Reason
+    seconds: float
+    until: float
+    throttles: int = 0
+    v: Literal[1] = 1
+
+    @property
+    def life(self) -> float:
+        """For how many seconds it counts at the most, whatever it says."""
+        return max(0.0, min(self.seconds, _LONGEST[self.reason]))
+
+    def left(self, now: float) -> float:
+        """Say for how many seconds it still counts by its own dates; 0 for implausible ones."""
+        left = self.until - now
+        return left if 0 < left <= 1.5 * self.life else 0.0
+
+    def text(self) -> str:
+        """Write the record for a store."""
+        return msgspec.json.encode(self).decode()
+
+
+def read_hold(text: str | None) -> Hold | None:
+    """Read a record from a store; None for anything that is not one."""
+    try:
+        return msgspec.json.decode(text or "", type=Hold)
+    except msgspec.DecodeError:
+        return None
+
+
+def throttle_seconds(retry_after: float | None, throttles: int, chance: float) -> float:
+    """Say for how long a 429 keeps everybody away from the token endpoint.
+
+    :param retry_after: seconds the endpoint asked for; Candid documents none.
+    :param throttles: number of 429 answers in a row, this one included.
+    :param chance: 0 to 1, the jitter.
+    """
+    if retry_after is not None:
+        return min(max(retry_after, 1.0), RETRY_AFTER_CAP)
+    longest: float = min(THROTTLE_FIRST * 2.0 ** (throttles - 1), THROTTLE_CAP)
+    return longest * (0.5 + 0.5 * chance)

@@ -1,0 +1,348 @@
+"""The refresh protocol: when to load, wait, mint and save, decided without doing any of it.
+
+A generator yields what it wants done and is sent the outcome, so the same lines run under the driver in
+``source.py`` and under a simulator that kills, delays and reorders. One instance serves one process, and
+its driver runs one generator at a time.
+
+Who may mint is settled by a hold in the store, Fischer's way (L. Lamport, A Fast Mutual Exclusion
+Algorithm, 1987): find it free, write yours, wait longer than a rival's write can take, and enter if it is
+still yours. A process whose own write took longer than that wait does not enter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections import deque
+from collections.abc import Generator
+from typing import Any
+
+from candid_provider.exceptions import (
+    CandidAuthError,
+    CandidError,
+    CandidRateLimitError,
+    CandidUnavailableError,
+)
+from candid_provider.oauth.credentials import ClientCredentials
+from candid_provider.oauth.envelope import Envelope
+from candid_provider.oauth.hold import MINT_HOLD, REFUSED_HOLD, Hold, Reason, read_hold, throttle_seconds
+from candid_provider.oauth.steps import Clock, Load, Mint, Note, Save, Sleep, Step, Steps, Work
+from candid_provider.oauth.store import StoreUnavailable
+from candid_provider.oauth.token import AccessToken, Window
+
+ALONE_MINTS, ALONE_SPAN = 3, 300.0
+"""How often in how many seconds a process may mint without the store: fail open, bound the waste."""
+LOST_HOLDS = 3
+"""How many holds in a row may vanish or be too slow before the store counts as unable to share."""
+ABORT_PAUSE = 5.0
+"""Seconds after which a process whose hold came too late to be safe tries again."""
+THROTTLE_MEMORY = 1800.0
+"""Seconds after a pause within which the next 429 counts as one in a row."""
+EARLY_PATIENCE = 10.0
+"""Seconds that a renewal ahead of time may take while the old token would still do."""
+
+
+class RefreshProtocol:
+    """Decide, for one process and one set of credentials, how it comes by a token.
+
+    :param credentials: name the registers and seal what is stored.
+    :param clock: the time.
+    :param settle: seconds within which the store acknowledges a save as a rule; 0 if nobody shares it.
+    :param owner: host and process id, for the hold and the log.
+    :param chance: draws jitter; give a seeded one to replay a run.
+    :param deadline: seconds that waits, mints and retries of one call share.
+    """
+
+    def __init__(
+        self,
+        credentials: ClientCredentials,
+        clock: Clock,
+        *,
+        settle: float,
+        owner: str,
+        chance: random.Random,
+        deadline: float = 60.0,
+    ) -> None:
+        self.token: AccessToken | None = None
+        """The best token this process knows of, whatever window it is in."""
+        self._stored: AccessToken | None = None
+        self._token_register = f"candid_token__{credentials.fingerprint}"
+        self._hold_register = f"candid_token_hold__{credentials.fingerprint}"
+        self._envelope = Envelope(credentials)
+        self._clock, self._settle, self._owner, self._chance = clock, settle, owner, chance
+        self._deadline = deadline
+        self._earliness = chance.random()
+        self._no_renewal_before = float("-inf")
+        self._lost_holds = 0
+        self._watched: Hold | None = None
+        self._watched_since: float | None = None
+        self._news = False
+        self._aborted, self._aborted_until = "", 0.0
+        self._alone = _Alone()
+
+    def ready(self, refused: str | None = None) -> AccessToken | None:
+        """Answer from memory alone, when no decision is due.
+
+        :param refused: a bearer that Candid answered with 401.
+        """
+        match self._window(refused):
+            case Window.FRESH:
+                return self.token
+            case Window.ADVISORY if self._clock.monotonic() < self._no_renewal_before:
+                return self.token
+        return None
+
+    def obtain(self, refused: str | None = None) -> Steps:
+        """Come by a token: from memory, from the store, or from the endpoint on everybody's behalf.
+
+        :param refused: a bearer that Candid answered with 401; any other token will do.
+        :raises CandidAuthError: the credentials are refused, here or by another process a moment ago.
+        :raises CandidRateLimitError: the endpoint's pause outlasts the deadline.
+        :raises CandidUnavailableError: the deadline ran out; the message names the phase.
+        """
+        if self.ready(refused) is None:
+            ends = self._clock.monotonic() + self._deadline
+            self._watched_since = None
+            if refused and self.token and self.token.value == refused:
+                yield Note("fence", "refused by Candid", self.token)
+            try:
+                yield from self._obtain(refused, ends)
+            except CandidError as error:
+                if self._window(refused) is Window.EXPIRED:
+                    raise
+                yield Note("back_off", f"{type(error).__name__}; the old token goes on", self.token)
+                self._postpone_renewal()
+        assert self.token is not None
+        return self.token
+
+    def _obtain(self, refused: str | None, ends: float) -> Work:
+        try:
+            window = yield from self._look(refused, "load")
+            if window is Window.ADVISORY:
+                yield from self._renew_early(ends)
+            elif window is not Window.FRESH:
+                yield from self._renew_or_wait(refused, ends)
+            return
+        except StoreUnavailable as error:
+            reason, writable = str(error), self._lost_holds > 0
+        yield Note("fail_open", reason, self.token)
+        yield from self._mint_alone(refused, ends)
+        if writable:
+            yield from self._publish(refused)
+
+    def _renew_early(self, ends: float) -> Work:
+        """Renew in the advisory window unless somebody else is at it: one try, no waiting for anybody."""
+        if self._clock.monotonic() < self._no_renewal_before:
+            return
+        self._postpone_renewal()
+        started = self._clock.monotonic()
+        hold = yield from self._load_hold()
+        if hold and self._left(hold):
+            return
+        if mine := (yield from self._take_hold(hold, started)):
+            yield from self._renew(mine, None, min(ends, started + EARLY_PATIENCE), tries=1)
+
+    def _renew_or_wait(self, refused: str | None, ends: float) -> Work:
+        """Get a new token, by one's own mint or by somebody else's, or run out of time."""
+        noted = ""
+        while self._clock.monotonic() < ends:
+            started = self._clock.monotonic()
+            hold = yield from self._load_hold()
+            if hold and self._left(hold):
+                if hold.nonce != noted:
+                    yield Note("wait", f"{hold.reason} by {hold.owner}", self.token)
+                noted = hold.nonce
+                yield from self._wait_for(hold, refused, ends)
+            elif mine := (yield from self._take_hold(hold, started)):
+                yield from self._renew(mine, refused, ends)
+            if (yield from self._look(refused, "adopt")) in (Window.FRESH, Window.ADVISORY):
+                return
+        raise _out_of_time("waiting for another process to mint")
+
+    def _wait_for(self, hold: Hold, refused: str | None, ends: float) -> Work:
+        left = self._left(hold)
+        if hold.reason == "refused":
+            raise CandidAuthError(
+                f"Candid refused these credentials {REFUSED_HOLD - left:.0f} s ago: check the connection's login"
+                " (Client ID), password (Client Secret) and environment"
+            )
+        pause = 0.3 + 0.4 * self._chance.random()
+        if hold.reason == "refreshing":
+            yield Sleep(min(pause, left))
+        elif self._clock.monotonic() + left > ends or self._window(refused) is not Window.EXPIRED:
+            raise _throttled("Candid's token endpoint asked to slow down", left)
+        else:
+            yield Sleep(left + 2 * pause)
+
+    def _take_hold(self, before: Hold | None, started: float) -> Generator[Step, Any, Hold | None]:
+        """Try to become the one who mints, having found the hold free by a read begun at ``started``."""
+        now = self._clock.now()
+        throttles = before.throttles if before and now - before.until < THROTTLE_MEMORY else 0
+        nonce = f"{self._chance.getrandbits(64):016x}"
+        mine = Hold(self._owner, nonce, "refreshing", MINT_HOLD, now + MINT_HOLD, throttles)
+        yield Save(self._hold_register, mine.text())
+        if self._settle and self._clock.monotonic() - started > self._settle:
+            # A rival may be minting whose hold this one has just overwritten: it gets time to end.
+            self._aborted, self._aborted_until = nonce, self._clock.monotonic() + ABORT_PAUSE
+            yield from self._count_lost_hold("the store was too slow to take the hold safely")
+            return None
+        yield Sleep(self._settle)
+        seen = yield from self._load_hold()
+        if seen == mine:
+            self._lost_holds = 0
+            return mine
+        if seen is None or seen == before:
+            yield from self._count_lost_hold("the store does not give back what was written")
+        return None
+
+    def _count_lost_hold(self, problem: str) -> Work:
+        yield Note("wait", problem, self.token)
+        self._lost_holds += 1
+        if self._lost_holds >= LOST_HOLDS:
+            raise StoreUnavailable(problem)
+
+    def _renew(self, hold: Hold, refused: str | None, ends: float, tries: int | None = None) -> Work:
+        """Mint under a hold of one's own and save, unless somebody has just done so."""
+        if (yield from self._look(refused, "adopt")) is Window.FRESH:
+            return
+        ends = min(ends, self._clock.monotonic() + hold.until - self._clock.now())
+        try:
+            yield from self._mint(refused, ends, tries)
+        except CandidRateLimitError as error:
+            throttles = hold.throttles + 1
+            pause = throttle_seconds(error.retry_after, throttles, self._chance.random())
+            yield from self._leave_hold(hold, "throttled", pause, throttles)
+        except CandidAuthError:
+            yield from self._leave_hold(hold, "refused", REFUSED_HOLD)
+            raise
+        else:
+            yield from self._publish(refused)
+
+    def _mint(self, refused: str | None, ends: float, tries: int | None = None) -> Work:
+        """Mint, and mint again after network faults and 5xx while there is time."""
+        attempt = 0
+        while (left := ends - self._clock.monotonic()) > 0:
+            expired = self._window(refused) is Window.EXPIRED
+            yield Note("mint", "no usable token" if expired else "renewal", self.token)
+            try:
+                self.token = yield Mint(left)
+            except CandidUnavailableError as error:
+                attempt += 1
+                pause = min(2.0**attempt, 16.0) * (0.25 + 0.25 * self._chance.random())
+                if attempt == tries or self._clock.monotonic() + pause >= ends:
+                    raise
+                yield Note("back_off", str(error), self.token)
+            else:
+                yield Note("minted", "by this process", self.token)
+                return
+            yield Sleep(pause)
+        raise _out_of_time("minting")
+
+    def _publish(self, refused: str | None) -> Work:
+        """Save, unless somebody saved one that lives longer; the token is good even if saving fails."""
+        assert self.token is not None
+        try:
+            stored = self._envelope.open((yield Load(self._token_register)), self._clock.now())
+            if not stored or stored.value == refused or stored.expires_at < self.token.expires_at:
+                yield Save(self._token_register, self._envelope.seal(self.token))
+            return
+        except StoreUnavailable as error:
+            reason = str(error)
+        yield Note("fail_open", f"not shared: {reason}", self.token)
+
+    def _leave_hold(self, mine: Hold, reason: Reason, seconds: float, throttles: int = 0) -> Work:
+        """Keep the fleet away for some seconds; this process alone if the fleet cannot be told."""
+        yield Note("back_off", f"{reason} for {seconds:.0f} s", self.token)
+        self._alone.pause(self._clock.monotonic() + seconds, throttles)
+        hold = Hold(mine.owner, mine.nonce, reason, seconds, self._clock.now() + seconds, throttles)
+        with contextlib.suppress(StoreUnavailable):
+            yield Save(self._hold_register, hold.text())
+
+    def _mint_alone(self, refused: str | None, ends: float) -> Work:
+        """Work without the store, on a token of this process's own, under a cap."""
+        if self._window(refused) in (Window.FRESH, Window.ADVISORY):
+            return
+        if wait := self._alone.wait(self._clock.monotonic()):
+            raise _throttled("the store cannot share a token and this process may not mint more alone", wait)
+        self._alone.count(self._clock.monotonic())
+        try:
+            yield from self._mint(refused, ends)
+        except CandidRateLimitError as error:
+            throttles = self._alone.throttles + 1
+            pause = throttle_seconds(error.retry_after, throttles, self._chance.random())
+            self._alone.pause(self._clock.monotonic() + pause, throttles)
+            raise
+
+    def _look(self, refused: str | None, decision: str) -> Generator[Step, Any, Window]:
+        """Load the shared token, keep the better of it and the one in memory, and say how good that is."""
+        stored = self._envelope.open((yield Load(self._token_register)), self._clock.now())
+        self._stored = stored or self._stored
+        if stored and stored.value != refused and stored != self.token:
+            known = self._window(refused) is not Window.EXPIRED and self.token
+            if not known or stored.expires_at > known.expires_at:
+                self.token = stored
+                yield Note(decision, "from the store", stored)
+        return self._window(refused)
+
+    def _load_hold(self) -> Generator[Step, Any, Hold | None]:
+        hold = read_hold((yield Load(self._hold_register)))
+        if hold != self._watched or self._watched_since is None:
+            # What changed while we watched is new, whatever the clock of the one who wrote it says.
+            self._news = self._watched_since is not None
+            self._watched, self._watched_since = hold, self._clock.monotonic()
+        return hold
+
+    def _left(self, hold: Hold) -> float:
+        """Say for how many seconds a hold still keeps this process from minting."""
+        stored = self._stored
+        if hold.nonce == self._aborted:
+            return max(0.0, self._aborted_until - self._clock.monotonic())
+        made = hold.until - hold.seconds
+        if hold.reason == "refreshing" and stored and stored.minted_by == hold.owner and stored.issued_at >= made:
+            return 0.0
+        if hold == self._watched and self._news and self._watched_since is not None:
+            return max(0.0, hold.life - (self._clock.monotonic() - self._watched_since))
+        return hold.left(self._clock.now())
+
+    def _window(self, refused: str | None) -> Window:
+        if self.token is None or self.token.value == refused:
+            return Window.EXPIRED
+        return self.token.window(self._clock.now(), self._earliness)
+
+    def _postpone_renewal(self) -> None:
+        assert self.token is not None
+        pause = (self.token.expires_at - self.token.issued_at) / 600 * (0.5 + self._chance.random())
+        self._no_renewal_before = self._clock.monotonic() + pause
+
+
+class _Alone:
+    """Bound what one process mints while the store cannot hold it back."""
+
+    def __init__(self) -> None:
+        self._mints: deque[float] = deque(maxlen=ALONE_MINTS)
+        self._paused_until, self.throttles = float("-inf"), 0
+
+    def count(self, now: float) -> None:
+        self._mints.append(now)
+
+    def pause(self, until: float, throttles: int) -> None:
+        self._paused_until, self.throttles = until, throttles
+
+    def wait(self, now: float) -> float:
+        """Say for how many more seconds this process may not mint alone; 0 if it may."""
+        full = len(self._mints) == ALONE_MINTS and self._mints[0] + ALONE_SPAN - now
+        return max(0.0, self._paused_until - now, full or 0.0)
+
+
+def _out_of_time(phase: str) -> CandidUnavailableError:
+    return CandidUnavailableError(
+        f"no token within the deadline; time ran out while {phase}", route="POST /api/auth/v2/token"
+    )
+
+
+def _throttled(why: str, wait: float) -> CandidRateLimitError:
+    return CandidRateLimitError(
+        f"{why}; the next token can be asked for in {wait:.0f} s",
+        retry_after=wait,
+        route="POST /api/auth/v2/token",
+    )
