@@ -1,0 +1,178 @@
+"""Calls as values: one request and how to read its answer; sent sync or async, paged to the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+
+from candid_provider.api.client import CandidAsyncClient, CandidClient, aexchange, exchange
+from candid_provider.api.routes import route_of
+from candid_provider.exceptions import CandidConfigError, CandidUnavailableError
+
+if TYPE_CHECKING:
+    from candid_provider.api.paging import Paging
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+METHODS = READS | {"POST", "PUT", "PATCH", "DELETE"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Call:
+    """Describe one API request; sending it is somebody else's work.
+
+    :param method: HTTP method.
+    :param path: path relative to the environment, with placeholders: ``/api/encounters/v4/{encounter_id}``.
+        Under ``/api/`` it goes to the API's host, anything else to the pre-encounter host.
+    :param path_params: values of the placeholders; they are quoted, so that no id reaches another route.
+    :param params: query; a sequence repeats its key, None leaves it out.
+    :param json: body.
+    :param read_only: sending it twice does no harm, so it is retried; by default what GET and HEAD are.
+    :param paging: how the answer is read as a page.
+    :raises CandidConfigError: method, path or placeholders are wrong.
+    """
+
+    method: str
+    path: str
+    path_params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json: Any = None
+    read_only: bool | None = None
+    paging: Paging | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise CandidConfigError(f"method is not one of {', '.join(sorted(METHODS))}", field="method")
+        if not self.path.startswith("/") or self.path.startswith("//"):
+            raise CandidConfigError(
+                "path is not relative to the connection's host. Begin it with a single '/'", field="path"
+            )
+        if re.search(r"[?#\\\s\x00-\x1f]|%2f|%5c|(^|/)(\.|%2e){1,2}(/|$)", self.path, re.IGNORECASE):
+            raise CandidConfigError(
+                "path holds '..', a query or a blank. Put queries into params and ids into path_params",
+                field="path",
+            )
+        names = set(re.findall(r"{(\w+)}", self.path))
+        if names != set(self.path_params):
+            odd = sorted(names ^ set(self.path_params))[0]
+            raise CandidConfigError(f"path_params and path disagree about {{{odd}}}", field="path_params")
+
+    def __repr__(self) -> str:
+        return f"Call({self.route})"
+
+    @property
+    def route(self) -> str:
+        """Method and route template, for logs and errors."""
+        return f"{self.method} {route_of(self.path)}"
+
+    @property
+    def retry(self) -> bool:
+        """Whether it may be sent again when its fate is unknown."""
+        return self.method in READS if self.read_only is None else self.read_only
+
+    @property
+    def target(self) -> str:
+        """The path with its placeholders filled in."""
+        quoted = {name: _segment(name, value) for name, value in self.path_params.items()}
+        return re.sub(r"{(\w+)}", lambda match: quoted[match[1]], self.path)
+
+    def with_params(self, **params: Any) -> Call:
+        """Copy the call with some query parameters set."""
+        return dataclasses.replace(self, params={**self.params, **params})
+
+
+def _segment(name: str, value: str) -> str:
+    text = quote(str(value), safe="")
+    if text in ("", ".", ".."):
+        raise CandidConfigError(f"path_params: {name} is empty or a dot segment", field="path_params")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Hold one page of a listing, its records as the bytes that came.
+
+    :param rows: one JSON text a record; they are slices of the answer, neither parsed nor copied.
+    :param next: the call for the next page, None at the end; its parameters are a checkpoint.
+    :param nbytes: size of the answer.
+    """
+
+    rows: list[msgspec.Raw] = field(repr=False)
+    next: Call | None = field(repr=False)
+    nbytes: int = 0
+
+    @property
+    def items(self) -> list[Any]:
+        """The records, parsed."""
+        return [msgspec.json.decode(row) for row in self.rows]
+
+
+def send(client: CandidClient, call: Call) -> Any:
+    """Send a call and give its parsed answer: JSON, or None for an empty one.
+
+    :raises CandidError: the typed error of what went wrong; reads were retried by then.
+    """
+    return exchange(client, call, _read_json)
+
+
+def send_bytes(client: CandidClient, call: Call) -> bytes:
+    """Send a call and give its answer as the bytes that came."""
+    return exchange(client, call, lambda _, content: content)
+
+
+async def asend(client: CandidAsyncClient, call: Call) -> Any:
+    """Send a call and give its parsed answer, without holding the event loop."""
+    return await aexchange(client, call, _read_json)
+
+
+def pages(client: CandidClient, call: Call) -> Iterator[Page]:
+    """Follow a listing to its end, one page in memory at a time.
+
+    :raises CandidUnavailableError: the server leads in a circle.
+    """
+    seen: set[str] = set()
+    following: Call | None = call
+    while following:
+        page = exchange(client, following, _reader(following))
+        following = _guarded(page.next, seen)
+        yield page
+
+
+async def apages(client: CandidAsyncClient, call: Call) -> AsyncIterator[Page]:
+    """Follow a listing to its end without holding the event loop."""
+    seen: set[str] = set()
+    following: Call | None = call
+    while following:
+        page = await aexchange(client, following, _reader(following))
+        following = _guarded(page.next, seen)
+        yield page
+
+
+def _read_json(call: Call, content: bytes) -> Any:
+    return msgspec.json.decode(content) if content.strip() else None
+
+
+def _reader(call: Call) -> Any:
+    if call.paging is None:
+        raise CandidConfigError(
+            f"{call.route} has no paging. Give the call a paging style of candid_provider.api.paging",
+            field="paging",
+        )
+    return call.paging.read
+
+
+def _guarded(call: Call | None, seen: set[str]) -> Call | None:
+    position = call.paging.position(call) if call and call.paging else ""
+    if position and position in seen:
+        raise CandidUnavailableError(
+            "the listing leads in a circle: Candid gave the same page token twice",
+            route=call.route if call else None,
+            retryable=False,
+        )
+    seen.add(position)
+    return call

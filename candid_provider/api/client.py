@@ -1,0 +1,215 @@
+"""httpx clients for Candid: quiet about URLs, errors typed, reads retried within one deadline."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import platform
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+import msgspec
+import tenacity
+
+from candid_provider import __version__
+from candid_provider.api.answer import error_from
+from candid_provider.api.routes import route_of
+from candid_provider.api.settings import CandidSettings
+from candid_provider.exceptions import CandidError, CandidRateLimitError, CandidUnavailableError
+from candid_provider.oauth.auth import CandidAuth
+from candid_provider.oauth.source import TokenSource
+
+if TYPE_CHECKING:
+    from candid_provider.api.call import Call
+
+T = TypeVar("T")
+log = logging.getLogger("candid_provider.api")
+
+RETRY_DEADLINE = 300.0
+"""Seconds within which a call is sent again, where that is safe."""
+
+_ours: contextvars.ContextVar[bool] = contextvars.ContextVar("candid_request", default=False)
+
+
+def _not_ours(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or not _ours.get()
+
+
+# Both print URLs, query included, and headers (httpx at INFO, httpcore at DEBUG). A filter does not pass
+# on to child loggers, so httpcore's are named one by one.
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy"):
+    logging.getLogger(_name).addFilter(_not_ours)
+
+
+class CandidClient(httpx.Client):
+    """Send requests with the shared token, logging the route template and never the URL.
+
+    :param settings: hosts and timeout.
+    :param source: where the token comes from.
+    :param retry_deadline: seconds within which a call is sent again.
+    """
+
+    def __init__(
+        self, settings: CandidSettings, source: TokenSource, *, retry_deadline: float = RETRY_DEADLINE
+    ) -> None:
+        super().__init__(**_options(settings, source))
+        self.settings, self.retry_deadline = settings, retry_deadline
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request, as httpx does."""
+        mark, started = _ours.set(True), time.monotonic()
+        try:
+            response = super().send(request, **options)
+        finally:
+            _ours.reset(mark)
+        _log(request, response, started)
+        return response
+
+
+class CandidAsyncClient(httpx.AsyncClient):
+    """Send requests with the shared token without holding the event loop; else as :class:`CandidClient`.
+
+    :param settings: hosts and timeout.
+    :param source: where the token comes from.
+    :param retry_deadline: seconds within which a call is sent again.
+    """
+
+    def __init__(
+        self, settings: CandidSettings, source: TokenSource, *, retry_deadline: float = RETRY_DEADLINE
+    ) -> None:
+        super().__init__(**_options(settings, source))
+        self.settings, self.retry_deadline = settings, retry_deadline
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request, as httpx does."""
+        mark, started = _ours.set(True), time.monotonic()
+        try:
+            response = await super().send(request, **options)
+        finally:
+            _ours.reset(mark)
+        _log(request, response, started)
+        return response
+
+
+def _options(settings: CandidSettings, source: TokenSource) -> dict[str, Any]:
+    return {
+        "base_url": settings.candid_api,
+        "auth": CandidAuth(source, (settings.candid_api, settings.pre_encounter)),
+        "timeout": settings.timeout,
+        "limits": httpx.Limits(max_connections=20, max_keepalive_connections=20, keepalive_expiry=30),
+        "headers": {
+            "User-Agent": f"airflow-provider-candid/{__version__} Python/{platform.python_version()}",
+            "Accept": "application/json",
+        },
+    }
+
+
+def _log(request: httpx.Request, response: httpx.Response, started: float) -> None:
+    log.debug(
+        "%s %s status=%d ms=%.0f bytes=%s token=%s",
+        request.method,
+        route_of(request.url.path),
+        response.status_code,
+        (time.monotonic() - started) * 1000,
+        response.num_bytes_downloaded if response.is_closed else "streamed",
+        request.extensions.get("candid_token_hash", "-"),
+    )
+
+
+def exchange(client: CandidClient, call: Call, read: Callable[[Call, bytes], T]) -> T:
+    """Send a call, read its answer, and send it again while that is safe and makes sense.
+
+    :param read: turns the answer's bytes into the result; raises ``msgspec.DecodeError`` if it cannot.
+    :raises CandidError: what went wrong in the end.
+    """
+    for attempt in tenacity.Retrying(**_retrying(client, call)):
+        with attempt:
+            failure, answer = None, None
+            try:
+                answer = client.send(_request(client, call))
+            except httpx.HTTPError as error:
+                failure = _broken(call, error)
+            return _result(call, answer, failure, read)
+    raise AssertionError("tenacity ends with a result or an error")
+
+
+async def aexchange(client: CandidAsyncClient, call: Call, read: Callable[[Call, bytes], T]) -> T:
+    """Send a call without holding the event loop; else as :func:`exchange`."""
+    async for attempt in tenacity.AsyncRetrying(**_retrying(client, call)):
+        with attempt:
+            failure, answer = None, None
+            try:
+                answer = await client.send(_request(client, call))
+            except httpx.HTTPError as error:
+                failure = _broken(call, error)
+            return _result(call, answer, failure, read)
+    raise AssertionError("tenacity ends with a result or an error")
+
+
+def _request(client: CandidClient | CandidAsyncClient, call: Call) -> httpx.Request:
+    target = call.target
+    host = client.settings.candid_api if target.startswith("/api/") else client.settings.pre_encounter
+    params = {name: value for name, value in call.params.items() if value is not None}
+    return client.build_request(call.method, host + target, params=params or None, json=call.json)
+
+
+def _result(
+    call: Call, answer: httpx.Response | None, failure: CandidError | None, read: Callable[[Call, bytes], T]
+) -> T:
+    # Errors are raised out here, where no httpx error, whose request holds the URL, is their context.
+    if answer is not None and not failure:
+        failure = error_from(answer, call)
+    if failure or answer is None:
+        raise failure or AssertionError
+    try:
+        return read(call, answer.content)
+    except msgspec.DecodeError:
+        pass
+    raise CandidUnavailableError(
+        f"{call.route}: the answer is not what the API documents",
+        route=call.route,
+        status_code=answer.status_code,
+        outcome_unknown=not call.retry,
+    )
+
+
+def _broken(call: Call, error: httpx.HTTPError) -> CandidUnavailableError:
+    never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return CandidUnavailableError(
+        f"{call.route}: no answer ({type(error).__name__}); check the network and the connection's host",
+        route=call.route,
+        outcome_unknown=not never_sent and not call.retry,
+    )
+
+
+def _retrying(client: CandidClient | CandidAsyncClient, call: Call) -> dict[str, Any]:
+    def worth_it(error: BaseException) -> bool:
+        if not isinstance(error, CandidError) or not error.retryable:
+            return False
+        # A write goes again only when it cannot have been processed.
+        return call.retry or not getattr(error, "outcome_unknown", False)
+
+    return {
+        "retry": tenacity.retry_if_exception(worth_it),
+        "wait": _pause,
+        "stop": tenacity.stop_before_delay(client.retry_deadline),
+        "before_sleep": _log_retry,
+        "reraise": True,
+    }
+
+
+_backoff = tenacity.wait_random_exponential(multiplier=0.5, max=30)
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = getattr(error, "retry_after", None)
+    return float(asked) if asked is not None else float(_backoff(state))
+
+
+def _log_retry(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    kind = "rate limit" if isinstance(error, CandidRateLimitError) else "failure"
+    log.warning("attempt %d: %s (%s); next in %.1f s", state.attempt_number, error, kind, state.upcoming_sleep)

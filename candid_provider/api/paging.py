@@ -1,0 +1,134 @@
+"""The paging styles of Candid's listings, one class each: what a page holds and which call brings the next."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from candid_provider.api.call import Call, Page
+from candid_provider.exceptions import CandidUnavailableError
+
+
+class Paging(Protocol):
+    """Read a page and say how to get the next one."""
+
+    def read(self, call: Call, content: bytes) -> Page:
+        """Cut an answer into records.
+
+        :raises msgspec.DecodeError: the answer does not have the style's shape.
+        """
+
+    def position(self, call: Call) -> str:
+        """Name the place in the listing at which a call reads, to notice a circle; empty if it cannot tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPaging:
+    """Follow ``next_page_token`` (Candid: 38 GET listings, and two POST ones with the token in the body).
+
+    :param items_key: key of the list of records; ``items`` but for a few.
+    :param token_in: where the token of the next page goes.
+    """
+
+    items_key: str = "items"
+    token_in: Literal["query", "body"] = "query"
+
+    def read(self, call: Call, content: bytes) -> Page:
+        """Cut an answer into records and take the next page's token from it."""
+        answer: Any = _token_page(self.items_key).decode(content)
+        following = None
+        if token := answer.next_page_token:
+            if self.token_in == "query":
+                following = call.with_params(page_token=token)
+            else:
+                following = dataclasses.replace(call, json={**(call.json or {}), "page_token": token})
+        return Page(answer.rows, following, len(content))
+
+    def position(self, call: Call) -> str:
+        """The page's token."""
+        return str((call.params if self.token_in == "query" else call.json or {}).get("page_token", ""))
+
+
+@lru_cache
+def _token_page(items_key: str) -> msgspec.json.Decoder[Any]:
+    fields: list[Any] = [
+        ("rows", list[msgspec.Raw], msgspec.field(name=items_key)),
+        ("next_page_token", str | None, None),
+    ]
+    return msgspec.json.Decoder(msgspec.defstruct("TokenPage", fields))
+
+
+class _Version(msgspec.Struct):
+    id: str
+    version: int
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPaging:
+    """Follow an update scan (Candid: GET .../updates/scan on the pre-encounter host).
+
+    The answer is a bare array in ascending ``updated_at``, and ``since`` is inclusive, so each page begins
+    with records of the last one. The scan ends with a page that brings nothing new; the documented loop,
+    until an empty page, would never end.
+
+    :param page_size: records in a full page: fixed at 100, or what ``maxResults`` asks for.
+    :param seen: id and version of the records at ``since`` that were delivered already.
+    """
+
+    page_size: int = 100
+    seen: frozenset[tuple[str, int]] = frozenset()
+
+    def read(self, call: Call, content: bytes) -> Page:
+        """Cut an answer into records, leave out those delivered already, and move ``since`` on.
+
+        :raises CandidUnavailableError: a full page shares one ``updated_at``, so that nothing beyond it can
+            be asked for.
+        """
+        rows = _ROWS.decode(content)
+        versions = [_VERSION.decode(row) for row in rows]
+        new = [row for row, v in zip(rows, versions, strict=True) if (v.id, v.version) not in self.seen]
+        if not new:
+            return Page([], None, len(content))
+        last = versions[-1].updated_at
+        if len(rows) >= self.page_size and versions[0].updated_at == last:
+            raise CandidUnavailableError(
+                f"{call.route}: a full page of {len(rows)} records shares one updated_at, and the scan has no"
+                " way past it; ask for larger pages (maxResults) or list the records another way",
+                route=call.route,
+                retryable=False,
+            )
+        edge = frozenset((v.id, v.version) for v in versions if v.updated_at == last)
+        paging = dataclasses.replace(self, seen=edge)
+        return Page(new, dataclasses.replace(call.with_params(since=last), paging=paging), len(content))
+
+    def position(self, call: Call) -> str:
+        """Nothing: a scan may stand still at one timestamp while it brings new records."""
+        return ""
+
+
+_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
+_VERSION = msgspec.json.Decoder(_Version)
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaged:
+    """Read a listing that comes whole.
+
+    :param items_key: key of the list of records; None for a bare array.
+    """
+
+    items_key: str | None = None
+
+    def read(self, call: Call, content: bytes) -> Page:
+        """Cut the answer into records."""
+        rows = _token_page(self.items_key).decode(content).rows if self.items_key else _ROWS.decode(content)
+        return Page(rows, None, len(content))
+
+    def position(self, call: Call) -> str:
+        """Nothing: there is one page."""
+        return ""
