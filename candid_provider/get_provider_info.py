@@ -1,0 +1,84 @@
+"""What Airflow discovers of this package; imports nothing, because Airflow reads it on every start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["schema", "port"],
+    "relabeling": {"login": "Client ID", "password": "Client Secret", "host": "API base URL (optional)"},
+    "placeholders": {
+        "login": "client id from Candid",
+        "password": "client secret from Candid",
+        "host": "empty: the environment's; http://127.0.0.1:5050 for the emulator",
+    },
+}
+
+CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
+    "environment": {
+        "label": "Environment",
+        "description": "Which Candid the credentials belong to. Required unless the API base URL is set;"
+        " Candid's documentation calls 'staging' Sandbox. One of: production, staging, candid_sandbox,"
+        " candid_staging, local",
+        "schema": {
+            "type": ["string", "null"],
+            "enum": ["production", "staging", "candid_sandbox", "candid_staging", "local"],
+        },
+    },
+    "store": {
+        "label": "Token store",
+        "description": "Where tasks share the token: variable (the metadata database), file (one host) or"
+        " memory (not shared). Empty: variable",
+        "schema": {"type": ["string", "null"], "enum": ["variable", "file", "memory"]},
+    },
+    "timeout": {
+        "label": "Timeout",
+        "description": "Seconds for connecting and for each wait for data. Empty: 60",
+        "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 3600},
+    },
+    "pre_encounter_url": {
+        "label": "Pre-encounter base URL",
+        "description": "Only where it differs from the environment's, or from the API base URL",
+        "schema": {"type": ["string", "null"]},
+    },
+    "auth_url": {
+        "label": "Token endpoint URL",
+        "description": "Only where it is not /api/auth/v2/token of the API",
+        "schema": {"type": ["string", "null"]},
+    },
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe the provider to Airflow (entry point ``apache_airflow_provider``)."""
+    integration = "Candid Health"
+    return {
+        "package-name": "airflow-provider-candid",
+        "name": "Candid Health",
+        "description": "Medical-billing work on Candid Health, on one shared access token.",
+        "integrations": [
+            {
+                "integration-name": integration,
+                "external-doc-url": "https://docs.joincandidhealth.com",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": integration, "python-modules": ["candid_provider.hooks.candid"]}],
+        "operators": [{"integration-name": integration, "python-modules": ["candid_provider.operators.candid"]}],
+        "transfers": [
+            {
+                "source-integration-name": integration,
+                "target-integration-name": "Object Storage",
+                "python-module": "candid_provider.transfers.candid_to_object_storage",
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": "candid",
+                "hook-class-name": "candid_provider.hooks.candid.CandidHook",
+                "hook-name": "Candid Health",
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+                "conn-fields": CONNECTION_FIELDS,
+            }
+        ],
+    }

@@ -1,0 +1,1 @@
+"""The hook that reads a Candid connection."""

@@ -1,0 +1,231 @@
+"""The hook: a Candid connection, its shared token, and clients that use both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from airflow.providers.common.compat.connection import get_async_connection
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook, mask_secret
+
+from candid_provider.api.call import Call, Page, asend, pages, send
+from candid_provider.api.client import CandidAsyncClient, CandidClient
+from candid_provider.api.resources import resource_named
+from candid_provider.api.settings import CandidSettings
+from candid_provider.exceptions import CandidConfigError, CandidError
+from candid_provider.get_provider_info import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
+from candid_provider.oauth.source import TokenSource
+from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, TokenStore
+from candid_provider.token_stores.variable import VariableTokenStore
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+STORES: Mapping[str, type[VariableTokenStore] | type[FileTokenStore] | type[MemoryTokenStore]] = {
+    "variable": VariableTokenStore,
+    "file": FileTokenStore,
+    "memory": MemoryTokenStore,
+}
+TEST_DEADLINE = 15.0
+"""Seconds the Test button may take for a token, and again for its request."""
+
+# One token source a process and credentials, so that all hooks of a process share one token in memory.
+_sources: dict[tuple[str, str], TokenSource] = {}
+_sources_lock = threading.Lock()
+
+
+class CandidHook(BaseHook):
+    """Call Candid Health from Airflow on one token for the whole deployment.
+
+    :param candid_conn_id: id of a connection of type ``candid``.
+    :param token_store: where the token is shared, in place of the connection's ``store``.
+    """
+
+    conn_name_attr = "candid_conn_id"
+    default_conn_name = "candid_default"
+    conn_type = "candid"
+    hook_name = "Candid Health"
+
+    def __init__(self, candid_conn_id: str = default_conn_name, *, token_store: TokenStore | None = None) -> None:
+        super().__init__()
+        self.candid_conn_id = candid_conn_id
+        self._token_store = token_store
+
+    def get_conn(self) -> CandidClient:
+        """Give this hook's client: an ``httpx.Client`` with the API's base URL and managed auth.
+
+        It is made once and closed by :meth:`close`.
+
+        :raises CandidConfigError: the connection is wrong; names the field and the fix.
+        """
+        return self._client
+
+    async def get_async_conn(self) -> CandidAsyncClient:
+        """Make an ``httpx.AsyncClient`` with managed auth; use it as an async context manager.
+
+        :raises CandidConfigError: the connection is wrong; names the field and the fix.
+        """
+        settings = settings_of(await get_async_connection(self.candid_conn_id))
+        # In a thread: masking asks the supervisor, which must not happen on the triggerer's event loop.
+        await asyncio.to_thread(mask_secret, settings.client_secret)
+        return CandidAsyncClient(settings, self._source(settings))
+
+    def get_token(self) -> str:
+        """Give the bearer, masked in Airflow's logs before it is returned.
+
+        :raises CandidAuthError: Candid refuses the credentials.
+        """
+        return self._source(self._settings).token().value
+
+    def send(self, call: Call) -> Any:
+        """Send a call and give its parsed answer.
+
+        :raises CandidError: the typed error of what went wrong.
+        """
+        return send(self._client, call)
+
+    async def asend(self, call: Call) -> Any:
+        """Send a call and give its parsed answer without holding the event loop."""
+        async with await self.get_async_conn() as client:
+            return await asend(client, call)
+
+    def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
+        """Send one request and give its parsed answer.
+
+        :param method: HTTP method.
+        :param path: path relative to the environment, such as ``/api/payers/v4``.
+        :param params: query.
+        :param json: body.
+        :raises CandidError: the typed error of what went wrong.
+        """
+        return self.send(Call(method=method, path=path, params=params or {}, json=json))
+
+    def pages(self, resource_or_call: str | Call, *, params: Mapping[str, Any] | None = None) -> Iterator[Page]:
+        """Follow a listing to its end, one page in memory at a time.
+
+        :param resource_or_call: name of a resource, or a call with a paging style.
+        :param params: query, over the resource's defaults.
+        :raises CandidError: the typed error of what went wrong.
+        """
+        if isinstance(resource_or_call, Call):
+            call = resource_or_call.with_params(**params or {})
+        else:
+            call = resource_named(resource_or_call).call(params)
+        return pages(self._client, call)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Check the connection: ask for a token and list one payer (Candid: GET /api/payers/v4).
+
+        The token stays in memory, because Airflow tests a connection under a made-up id and outside a task.
+        """
+        try:
+            settings = self._settings
+            source = TokenSource(
+                settings.credentials, MemoryTokenStore(), on_token=mask_secret, deadline=TEST_DEADLINE
+            )
+            with CandidClient(settings, source, retry_deadline=TEST_DEADLINE) as client:
+                send(client, Call(method="GET", path="/api/payers/v4", params={"limit": 1}))
+        except CandidError as error:
+            return False, str(error)
+        return True, f"Candid accepted the credentials and answered at {settings.candid_api}"
+
+    def close(self) -> None:
+        """Close the client, if one was made."""
+        if client := self.__dict__.pop("_client", None):
+            client.close()
+
+    def __enter__(self) -> CandidHook:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Describe the standard fields of the connection form (Airflow up to 3.1; later ones read provider info)."""
+        return {
+            "hidden_fields": UI_FIELD_BEHAVIOUR["hidden-fields"],
+            "relabeling": UI_FIELD_BEHAVIOUR["relabeling"],
+            "placeholders": UI_FIELD_BEHAVIOUR["placeholders"],
+        }
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Give the extra fields of the connection form (Airflow up to 3.1; later ones read provider info)."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from flask_babel import lazy_gettext
+        from wtforms import StringField
+
+        return {
+            name: StringField(
+                lazy_gettext(form["label"]),
+                description=form["description"],
+                default=form["schema"].get("default"),
+                widget=BS3TextFieldWidget(),
+            )
+            for name, form in CONNECTION_FIELDS.items()
+        }
+
+    @cached_property
+    def _settings(self) -> CandidSettings:
+        settings = settings_of(self.get_connection(self.candid_conn_id))
+        mask_secret(settings.client_secret)
+        return settings
+
+    @cached_property
+    def _client(self) -> CandidClient:
+        return CandidClient(self._settings, self._source(self._settings))
+
+    def _source(self, settings: CandidSettings) -> TokenSource:
+        credentials = settings.credentials
+        if self._token_store is not None:
+            key = (credentials.fingerprint, f"object {id(self._token_store)}")
+        else:
+            key = (credentials.fingerprint, settings.store)
+        with _sources_lock:
+            if key not in _sources:
+                store = self._token_store or STORES[settings.store]()
+                _sources[key] = TokenSource(credentials, store, on_token=mask_secret)
+            return _sources[key]
+
+
+def settings_of(connection: Connection) -> CandidSettings:
+    """Read an Airflow connection.
+
+    :raises CandidConfigError: names the field and the fix.
+    """
+    try:
+        extra = msgspec.json.decode(connection.extra or "{}")
+    except msgspec.DecodeError:
+        extra = None
+    if not isinstance(extra, dict):
+        raise CandidConfigError('extra is not a JSON object. Give it as {"environment": "staging"}', field="extra")
+    if connection.schema not in (None, "", "http", "https"):
+        raise CandidConfigError("schema is neither http nor https. Leave it empty", field="schema")
+    return CandidSettings.from_connection(
+        login=connection.login,
+        password=connection.password,
+        host=connection.host,
+        port=connection.port,
+        scheme=connection.schema,
+        extra=extra,
+    )
+
+
+@contextlib.contextmanager
+def failing_for_good() -> Iterator[None]:
+    """Turn an error that a retry cannot mend into ``AirflowFailException``, so that no retry is spent on it."""
+    failure = None
+    try:
+        yield
+    except CandidError as error:
+        if error.retryable:
+            raise
+        failure = error
+    if failure:
+        raise AirflowFailException(str(failure)) from failure

@@ -1,0 +1,120 @@
+"""One API call as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from airflow.providers.common.compat.sdk import BaseOperator, ObjectStoragePath
+
+from candid_provider.api.call import Call, send_bytes
+from candid_provider.api.routes import route_of
+from candid_provider.exceptions import CandidConfigError
+from candid_provider.hooks.candid import CandidHook, failing_for_good
+from candid_provider.operators.private import Private, names, nothing
+from candid_provider.transfers.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+class CandidOperator(BaseOperator):
+    """Send one request to Candid Health.
+
+    The answer goes to ``output_path``, or through ``response_filter`` to XCom; otherwise the task returns a
+    summary. Nothing of the request or the answer is logged or kept in the metadata database.
+
+    :param path: path relative to the connection's environment, such as ``/api/encounters/v4/{encounter_id}``.
+    :param method: HTTP method.
+    :param path_params: values of the path's placeholders; quoted.
+    :param query: query parameters. (Airflow keeps ``params`` for itself: a DAG's params would be sent.)
+    :param json: request body. Patients' data comes from ``body_path`` instead, which keeps it out of the DAG.
+    :param body_path: file, on any object storage, that holds the request body as JSON.
+    :param response_filter: turns the parsed answer into what the task returns. It is stored in XCom in clear:
+        return ids and counts.
+    :param output_path: file, on any object storage, to which the answer is written, whole or not at all.
+    :param candid_conn_id: id of a connection of type ``candid``.
+    :returns: what ``response_filter`` returns, or ``{"route", "bytes", "path"}``.
+    :raises AirflowFailException: a retry cannot help: wrong arguments, wrong credentials, a 4xx answer.
+    :raises CandidError: a retry may help.
+    """
+
+    template_fields: Sequence[str] = (
+        "candid_conn_id",
+        "path",
+        "path_params",
+        "query",
+        "json",
+        "body_path",
+        "output_path",
+    )
+    ui_color = "#e8f1ee"
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        method: str = "GET",
+        path_params: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        json: Any = None,
+        body_path: str | ObjectStoragePath | None = None,
+        response_filter: Callable[[Any], Any] | None = None,
+        output_path: str | ObjectStoragePath | None = None,
+        candid_conn_id: str = CandidHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.method = method
+        self.path = Private(self, path, route_of)
+        self.path_params = Private(self, path_params, names)
+        self.query = Private(self, query, names)
+        self.json = Private(self, json, nothing)
+        self.body_path = body_path
+        self.response_filter = response_filter
+        self.output_path = output_path
+        self.candid_conn_id = candid_conn_id
+
+    @cached_property
+    def hook(self) -> CandidHook:
+        """The hook this task calls Candid with."""
+        return CandidHook(self.candid_conn_id)
+
+    def execute(self, context: Context) -> Any:
+        """Send the request and put its answer where it belongs."""
+        with failing_for_good(), self.hook as hook:
+            call = Call(
+                method=self.method,
+                path=self.path.value,
+                path_params=self.path_params.value or {},
+                params=self.query.value or {},
+                json=self._body(),
+            )
+            if self.output_path:
+                with whole_file(self.output_path) as file:
+                    content = send_bytes(hook.get_conn(), call)
+                    file.write(content)
+            else:
+                content = send_bytes(hook.get_conn(), call)
+        if self.response_filter:
+            return self.response_filter(msgspec.json.decode(content) if content.strip() else None)
+        return {
+            "route": call.route,
+            "bytes": len(content),
+            "path": str(self.output_path) if self.output_path else None,
+        }
+
+    def _body(self) -> Any:
+        if self.body_path is None:
+            return self.json.value
+        if self.json.value is not None:
+            raise CandidConfigError("json and body_path are both set. Set one of them", field="body_path")
+        try:
+            return msgspec.json.decode(ObjectStoragePath(self.body_path).read_bytes())
+        except msgspec.DecodeError:
+            problem = "is not JSON"
+        except FileNotFoundError:
+            problem = "does not exist"
+        raise CandidConfigError(f"body_path: the file {problem}", field="body_path")

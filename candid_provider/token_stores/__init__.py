@@ -1,0 +1,1 @@
+"""Token stores that stand on Airflow."""

@@ -1,0 +1,67 @@
+"""The default store: Airflow Variables, which every task of a deployment can read and write."""
+
+from __future__ import annotations
+
+import time
+
+from airflow.providers.common.compat.sdk import Variable
+
+from candid_provider.oauth.store import StoreUnavailable
+
+OUTAGE = 5.0
+"""Seconds after which "no such Variable" means that nobody answered: Airflow 3.1 to 3.3 report an API
+server that does not answer as a missing Variable (``execution_time/secrets/execution_api.py``)."""
+
+DESCRIPTION = "Sealed access token of Candid Health, kept by airflow-provider-candid"
+
+
+class VariableTokenStore:
+    """Share the token through Airflow Variables in the metadata database.
+
+    Register names contain ``token``, so Airflow hides their values in its UI and API; what they hold is
+    sealed besides.
+    """
+
+    settle = 1.0
+
+    def load(self, register: str) -> str | None:
+        """Read a Variable.
+
+        :raises StoreUnavailable: Airflow could not be asked.
+        """
+        started = time.monotonic()
+        try:
+            # By position: the keyword is `default` in Airflow 3 and `default_var` in 2.11.
+            value: str | None = Variable.get(register, None)
+        except BaseException as error:
+            problem = _problem(error)
+        else:
+            if value is not None or time.monotonic() - started < OUTAGE:
+                return value
+            problem = "no answer in time"
+        raise StoreUnavailable(f"the Variable {register} could not be read ({problem})")
+
+    def save(self, register: str, value: str) -> None:
+        """Write a Variable.
+
+        :raises StoreUnavailable: Airflow could not be asked.
+        """
+        try:
+            Variable.set(register, value, description=DESCRIPTION)
+            return
+        except BaseException as error:
+            problem = _problem(error)
+        raise StoreUnavailable(f"the Variable {register} could not be written ({problem})")
+
+
+def _problem(error: BaseException) -> str:
+    """Name a failure, and let through what must end the process.
+
+    Airflow's ``DeadlockImminentError`` derives from BaseException (Airflow 3.3, ``execution_time/comms.py``).
+    """
+    if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit) or type(error).__name__ in _ENDS:
+        raise error
+    return type(error).__name__
+
+
+_ENDS = frozenset({"AirflowTaskTimeout", "AirflowTaskTerminated"})

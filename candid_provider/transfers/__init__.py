@@ -1,0 +1,1 @@
+"""Operators that move records between Candid and object storage."""

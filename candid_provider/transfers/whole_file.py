@@ -1,0 +1,93 @@
+"""Files on object storage that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from candid_provider.exceptions import CandidConfigError
+
+
+@contextlib.contextmanager
+def whole_file(path: str | ObjectStoragePath) -> Iterator[IO[bytes]]:
+    """Write a file that takes its place when the block ends well, and leaves nothing when it does not.
+
+    On a local disk the bytes go to a file beside it, mode 0600 until it is renamed. Elsewhere fsspec holds
+    the upload back until it is committed.
+
+    :param path: where to write; what is there is replaced.
+    :raises CandidConfigError: nothing can be written there; names the field ``path``.
+    """
+    target = _checked(path)
+    opened: contextlib.AbstractContextManager[IO[bytes]] = (
+        _beside(Path(target.path)) if target.protocol in ("", "file", "local") else _uploaded(target)
+    )
+    problem = ""
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(opened)
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+        else:
+            yield file
+    if problem:
+        raise CandidConfigError(
+            f"path: {target} cannot be written ({problem}). Give a path the worker may write to", field="path"
+        )
+
+
+def _checked(path: str | ObjectStoragePath) -> ObjectStoragePath:
+    text = str(path)
+    if ".." in text.replace("\\", "/").split("/"):
+        raise CandidConfigError("path has '..' in it. Give it without", field="path")
+    if "://" not in text and not os.path.isabs(text):
+        raise CandidConfigError(
+            "path is relative, and workers have no common directory. Give an absolute path or a URL such as"
+            " s3://bucket/key",
+            field="path",
+        )
+    try:
+        target = ObjectStoragePath(path)
+        _ = target.fs
+    except (ValueError, ImportError) as error:
+        problem = type(error).__name__
+    else:
+        return target
+    raise CandidConfigError(
+        f"path: no file system for its scheme ({problem}). Install the Airflow provider that brings it",
+        field="path",
+    )
+
+
+@contextlib.contextmanager
+def _beside(target: Path) -> Iterator[IO[bytes]]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _uploaded(target: ObjectStoragePath) -> Iterator[IO[bytes]]:
+    # A transaction moves its files into place when it ends well and discards them when it does not.
+    with target.fs.transaction, target.fs.open(target.path, "wb") as file:
+        yield file
+
+
+def _umask() -> int:
+    # Reading the umask means setting it; another thread that makes a file just then gets the stricter one.
+    current = os.umask(0o077)
+    os.umask(current)
+    return current

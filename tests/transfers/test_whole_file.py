@@ -1,0 +1,78 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fsspec
+import pytest
+from airflow.sdk.io import attach  # noqa: TID251 - how a deployment adds a file system
+
+from candid_provider.exceptions import CandidConfigError
+from candid_provider.transfers.whole_file import whole_file
+
+
+def write_and_stop(path: str) -> None:
+    with whole_file(path) as file:
+        file.write(b"new")
+        raise KeyboardInterrupt
+
+
+def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "file"
+    with whole_file(str(target)) as file:
+        file.write(b"one")
+        assert not target.exists()
+    assert target.read_bytes() == b"one"
+
+
+def test_while_it_is_written_nobody_else_can_read_it(tmp_path: Path) -> None:
+    with whole_file(str(tmp_path / "file")) as file:
+        file.write(b"one")
+        (part,) = tmp_path.iterdir()
+        assert part.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_url_is_a_local_file(tmp_path: Path) -> None:
+    with whole_file(f"file://{tmp_path}/file") as file:
+        file.write(b"one")
+    assert (tmp_path / "file").read_bytes() == b"one"
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt):
+        write_and_stop(str(target))
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_object_store_holds_the_upload_back_until_the_end(store: fsspec.AbstractFileSystem) -> None:
+    with whole_file("memory://bucket/file") as file:
+        file.write(b"one")
+        assert not store.exists("/bucket/file")
+    assert store.cat("/bucket/file") == b"one"
+
+
+def test_an_object_store_keeps_nothing_of_a_failed_upload(store: fsspec.AbstractFileSystem) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        write_and_stop("memory://bucket/failed")
+    assert not store.exists("/bucket/failed")
+
+
+@pytest.fixture
+def store() -> fsspec.AbstractFileSystem:
+    """An object store that Airflow knows; fsspec's own, in memory."""
+    store = fsspec.filesystem("memory")
+    attach("memory", fs=store)
+    return store
+
+
+@pytest.mark.parametrize(
+    "path", ["file", "./file", "/tmp/../file", "s3://bucket/../x", "nosuchscheme://bucket/x", "/proc/no/file"]
+)
+def test_a_path_that_cannot_be_written_is_named(path: str) -> None:
+    with pytest.raises(CandidConfigError, match="path") as caught, whole_file(path):
+        pass
+    assert caught.value.field == "path"
