@@ -1,0 +1,104 @@
+"""Child processes that end with this one, whatever they started themselves."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+PATIENCE = 5.0
+"""Seconds a process has to end by itself before it is killed."""
+
+
+class Processes:
+    """Start processes that all end when the ``with`` block does.
+
+    Each gets a session of its own, so that Ctrl-C reaches only the parent, which then ends them in order.
+
+    :param logs: directory for their output, one file each.
+    """
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> Path:
+        """Start a process and give the file its output goes to."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        path = self._logs / f"{name}.log"
+        with path.open("ab") as log:
+            self._started[name] = subprocess.Popen(
+                command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        return path
+
+    def ended(self) -> str | None:
+        """Name a process that has ended, if one has."""
+        return next((name for name, process in self._started.items() if process.poll() is not None), None)
+
+    def tail(self, name: str, lines: int = 15) -> str:
+        """Give the last lines of a process's output."""
+        text = (self._logs / f"{name}.log").read_text(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        family = {process for child in self._started.values() for process in _family(child.pid)}
+        _end(family)
+        for child in self._started.values():
+            child.wait()
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _end(family: set[psutil.Process]) -> None:
+    for process in family:
+        _signal(process, kill=False)
+    deadline = time.monotonic() + PATIENCE
+    while (alive := {process for process in family if _is_alive(process)}) and time.monotonic() < deadline:
+        family |= {child for process in alive for child in _family(process.pid)}
+        time.sleep(0.1)
+    for process in family:
+        _signal(process, kill=True)
+
+
+def _signal(process: psutil.Process, *, kill: bool) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.kill() if kill else process.terminate()
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        # Children of this very process stay zombies until they are waited for.
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Give this process's environment without any Airflow settings, and with some changes.
+
+    The level of logging is passed on, so that a run can be watched at DEBUG.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AIRFLOW_") or name == "AIRFLOW__LOGGING__LOGGING_LEVEL"
+    }
+    return {**kept, **changes}

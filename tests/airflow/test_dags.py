@@ -1,0 +1,78 @@
+"""DAGs on a real Airflow: the README's, and ones that go wrong on purpose."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.airflow.conftest import Deployment, readme_blocks
+
+pytestmark = pytest.mark.airflow
+
+
+def test_the_readme_has_three_dags() -> None:
+    assert len(readme_blocks("python")) == 3
+
+
+def test_the_readmes_extract_writes_a_days_encounters(deployment: Deployment) -> None:
+    state, (task,) = deployment.run("candid_encounters")
+    (file,) = (deployment.output / "encounters").glob("*.jsonl")
+    assert state == "success", deployment.log(task)
+    assert len(file.read_bytes().splitlines()) == deployment.result("candid_encounters", task)["rows"] == 150
+
+
+def test_the_readmes_call_hands_ids_on(deployment: Deployment) -> None:
+    state, tasks = deployment.run("candid_payers")
+    (count,) = (task for task in tasks if task["task_id"] == "count")
+    assert state == "success"
+    assert f"{deployment.emulator.stats()['records']['payers']} payers" in deployment.log(count)
+
+
+def test_the_readmes_hook_counts_open_balances(deployment: Deployment) -> None:
+    state, (task,) = deployment.run("candid_open_balances")
+    assert state == "success", deployment.log(task)
+    assert deployment.result("candid_open_balances", task) > 0
+
+
+def test_a_wrong_secret_costs_one_try_and_one_token_request(deployment: Deployment) -> None:
+    refused = deployment.emulator.stats()["token"]["refused"]
+    state, (task,) = deployment.run("candid_refused")
+    assert (state, task["try_number"]) == ("failed", 1)
+    assert deployment.emulator.stats()["token"]["refused"] == refused + 1
+    assert "password (Client Secret)" in deployment.log(task)
+    assert "wrong-secret" not in deployment.log(task).replace("candid_wrong_secret", "")
+
+
+def test_a_missing_environment_costs_one_try_and_names_the_fix(deployment: Deployment) -> None:
+    state, (task,) = deployment.run("candid_misconfigured")
+    assert (state, task["try_number"]) == ("failed", 1)
+    assert "Set the extra 'environment' to one of: production, staging" in deployment.log(task)
+
+
+def test_a_variable_holds_what_was_saved_last_for_every_task(deployment: Deployment) -> None:
+    state, tasks = deployment.run("candid_variable_store")
+    results = {task["task_id"]: deployment.result("candid_variable_store", task) for task in tasks}
+    assert state == "success"
+    assert results == {"save_and_load": {"missing": None, "loaded": "second"}, "load_elsewhere": "second"}
+
+
+def test_asterisks_saved_over_the_token_cost_one_mint(deployment: Deployment) -> None:
+    state, tasks = deployment.run("candid_overwritten_token")
+    minted = sum(len(re.findall("decision=minted", deployment.log(task))) for task in tasks)
+    assert state == "success", [deployment.log(task) for task in tasks]
+    assert minted <= 2
+
+
+def test_an_async_task_shares_the_token(deployment: Deployment) -> None:
+    state, (task,) = deployment.run("candid_async_task")
+    assert state == "success", deployment.log(task)
+    assert deployment.result("candid_async_task", task) == 40
+
+
+def test_dags_that_come_later_share_the_token_that_is_there(deployment: Deployment) -> None:
+    deployment.run("candid_payers")
+    minted = deployment.emulator.stats()["token"]["minted"]
+    for dag_id in ("candid_payers", "candid_open_balances"):
+        deployment.run(dag_id)
+    assert deployment.emulator.stats()["token"]["minted"] == minted
