@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
+import pendulum
 
 from candid_provider.api.client import CandidAsyncClient, CandidClient, aexchange, exchange
 from candid_provider.api.routes import route_of
@@ -30,8 +32,8 @@ class Call:
     :param path: path relative to the environment, with placeholders: ``/api/encounters/v4/{encounter_id}``.
         Under ``/api/`` it goes to the API's host, anything else to the pre-encounter host.
     :param path_params: values of the placeholders; they are quoted, so that no id reaches another route.
-    :param params: query; a sequence repeats its key, None leaves it out.
-    :param json: body.
+    :param params: query; a sequence repeats its key, None leaves it out, dates and aware times go out in UTC.
+    :param json: body; dates and aware times as well.
     :param read_only: sending it twice does no harm, so it is retried; by default what GET and HEAD are.
     :param paging: how the answer is read as a page.
     :raises CandidConfigError: method, path or placeholders are wrong.
@@ -81,9 +83,48 @@ class Call:
         quoted = {name: _segment(name, value) for name, value in self.path_params.items()}
         return re.sub(r"{(\w+)}", lambda match: quoted[match[1]], self.path)
 
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The query parameters as they are sent.
+
+        :raises CandidConfigError: one is a time without a time zone.
+        """
+        given = {name: value for name, value in self.params.items() if value is not None}
+        return {
+            name: [_text(name, each) for each in (value if isinstance(value, list | tuple | set) else [value])]
+            for name, value in given.items()
+        }
+
+    @property
+    def body(self) -> bytes | None:
+        """The body as it is sent.
+
+        :raises CandidConfigError: it cannot be written as JSON.
+        """
+        if self.json is None:
+            return None
+        try:
+            return msgspec.json.encode(self.json)
+        except (TypeError, ValueError) as error:
+            problem = type(error).__name__
+        raise CandidConfigError(f"json cannot be written as JSON ({problem})", field="json")
+
     def with_params(self, **params: Any) -> Call:
         """Copy the call with some query parameters set."""
         return dataclasses.replace(self, params={**self.params, **params})
+
+
+def _text(name: str, value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case datetime.datetime() if value.tzinfo is None:
+            raise CandidConfigError(f"params: {name} is a time without a time zone. Give it one", field="params")
+        case datetime.datetime():
+            return pendulum.instance(value).in_timezone("UTC").isoformat().replace("+00:00", "Z")
+        case datetime.date():
+            return value.isoformat()
+    return str(value)
 
 
 def _segment(name: str, value: str) -> str:

@@ -151,8 +151,11 @@ async def aexchange(client: CandidAsyncClient, call: Call, read: Callable[[Call,
 def _request(client: CandidClient | CandidAsyncClient, call: Call) -> httpx.Request:
     target = call.target
     host = client.settings.candid_api if target.startswith("/api/") else client.settings.pre_encounter
-    params = {name: value for name, value in call.params.items() if value is not None}
-    return client.build_request(call.method, host + target, params=params or None, json=call.json)
+    body = call.body
+    headers = None if body is None else {"Content-Type": "application/json"}
+    return client.build_request(
+        call.method, host + target, params=httpx.QueryParams(call.query), content=body, headers=headers
+    )
 
 
 def _result(

@@ -56,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
     if version("apache-airflow").startswith("2."):
         console.print("the demo needs Airflow 3; the provider itself runs on 2.11, too")
         return 1
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         with _home(options.home) as home:
             return _run(options, home, console)
