@@ -81,8 +81,8 @@ def test_the_readmes_install_puts_the_wheel_beside_airflow(checkout: Path, wheel
         shell("python3 -m venv .venv && .venv/bin/pip install -q uv", checkout)
     done = shell(readme_blocks("bash")[1], checkout)
     assert done.returncode == 0, done.stdout + done.stderr
-    listed = shell("../.venv/bin/candid demo --help && ../.venv/bin/airflow providers list -o plain", checkout / "dist",
-                   AIRFLOW_HOME=str(tmp_path))  # fmt: skip
+    commands = "../.venv/bin/candid demo --help && ../.venv/bin/airflow providers list -o plain"
+    listed = shell(commands, checkout / "dist", AIRFLOW_HOME=str(tmp_path))
     assert "airflow-provider-candid" in listed.stdout, listed.stdout + listed.stderr
     located = shell(".venv/bin/python -P -c 'import candid_provider; print(candid_provider.__file__)'", checkout)
     assert "site-packages" in located.stdout

@@ -19,6 +19,7 @@ from candid_provider.exceptions import (
     CandidUnavailableError,
 )
 from candid_provider.oauth.retry_after import retry_after_seconds
+from candid_provider.oauth.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from candid_provider.api.call import Call
@@ -83,7 +84,7 @@ def _kind(status: int, name: str | None) -> type[CandidRequestError]:
 def _json(answer: httpx.Response) -> dict[str, Any]:
     try:
         body = msgspec.json.decode(answer.content)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return {}
     return body if isinstance(body, dict) else {}
 

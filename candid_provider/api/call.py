@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class Call:
             raise CandidConfigError(
                 "path is not relative to the connection's host. Begin it with a single '/'", field="path"
             )
-        if re.search(r"[?#\\\s\x00-\x1f]|%2f|%5c|(^|/)(\.|%2e){1,2}(/|$)", self.path, re.IGNORECASE):
+        if re.search(r"[?#\\\s\x00-\x1f\x7f]|%2f|%5c|(^|/)(\.|%2e){1,2}(/|$)", self.path, re.IGNORECASE):
             raise CandidConfigError(
                 "path holds '..', a query or a blank. Put queries into params and ids into path_params",
                 field="path",
@@ -99,13 +100,15 @@ class Call:
     def body(self) -> bytes | None:
         """The body as it is sent.
 
-        :raises CandidConfigError: it cannot be written as JSON.
+        :raises CandidConfigError: it cannot be written as JSON, as NaN cannot.
         """
         if self.json is None:
             return None
         try:
-            return msgspec.json.encode(self.json)
-        except (TypeError, ValueError) as error:
+            # msgspec alone would send NaN as null.
+            plain = msgspec.to_builtins(self.json)
+            return json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+        except (TypeError, ValueError, RecursionError) as error:
             problem = type(error).__name__
         raise CandidConfigError(f"json cannot be written as JSON ({problem})", field="json")
 
@@ -124,11 +127,17 @@ def _text(name: str, value: object) -> str:
             return pendulum.instance(value).in_timezone("UTC").isoformat().replace("+00:00", "Z")
         case datetime.date():
             return value.isoformat()
-    return str(value)
+    return _encodable("params", name, str(value))
+
+
+def _encodable(argument: str, name: str, text: str) -> str:
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise CandidConfigError(f"{argument}: {name} holds half a character (a lone surrogate)", field=argument)
+    return text
 
 
 def _segment(name: str, value: str) -> str:
-    text = quote(str(value), safe="")
+    text = quote(_encodable("path_params", name, str(value)), safe="")
     if text in ("", ".", ".."):
         raise CandidConfigError(f"path_params: {name} is empty or a dot segment", field="path_params")
     return text
@@ -176,7 +185,7 @@ def pages(client: CandidClient, call: Call) -> Iterator[Page]:
 
     :raises CandidUnavailableError: the server leads in a circle.
     """
-    seen: set[str] = set()
+    seen = {_position(call)}
     following: Call | None = call
     while following:
         page = exchange(client, following, _reader(following))
@@ -186,7 +195,7 @@ def pages(client: CandidClient, call: Call) -> Iterator[Page]:
 
 async def apages(client: CandidAsyncClient, call: Call) -> AsyncIterator[Page]:
     """Follow a listing to its end without holding the event loop."""
-    seen: set[str] = set()
+    seen = {_position(call)}
     following: Call | None = call
     while following:
         page = await aexchange(client, following, _reader(following))
@@ -207,8 +216,12 @@ def _reader(call: Call) -> Any:
     return call.paging.read
 
 
+def _position(call: Call | None) -> str:
+    return call.paging.position(call) if call and call.paging else ""
+
+
 def _guarded(call: Call | None, seen: set[str]) -> Call | None:
-    position = call.paging.position(call) if call and call.paging else ""
+    position = _position(call)
     if position and position in seen:
         raise CandidUnavailableError(
             "the listing leads in a circle: Candid gave the same page token twice",

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
-import msgspec
 import tenacity
 
 from candid_provider import __version__
@@ -20,6 +19,7 @@ from candid_provider.api.settings import CandidSettings
 from candid_provider.exceptions import CandidError, CandidRateLimitError, CandidUnavailableError
 from candid_provider.oauth.auth import CandidAuth
 from candid_provider.oauth.source import TokenSource
+from candid_provider.oauth.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from candid_provider.api.call import Call
@@ -39,7 +39,14 @@ def _not_ours(record: logging.LogRecord) -> bool:
 
 # Both print URLs, query included, and headers (httpx at INFO, httpcore at DEBUG). A filter does not pass
 # on to child loggers, so httpcore's are named one by one.
-for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy"):
+for _name in (
+    "httpx",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+):
     logging.getLogger(_name).addFilter(_not_ours)
 
 
@@ -110,7 +117,7 @@ def _log(request: httpx.Request, response: httpx.Response, started: float) -> No
     log.debug(
         "%s %s status=%d ms=%.0f bytes=%s token=%s",
         request.method,
-        route_of(request.url.path),
+        request.extensions.get("candid_route") or route_of(request.url.raw_path.partition(b"?")[0].decode("ascii")),
         response.status_code,
         (time.monotonic() - started) * 1000,
         response.num_bytes_downloaded if response.is_closed else "streamed",
@@ -121,7 +128,7 @@ def _log(request: httpx.Request, response: httpx.Response, started: float) -> No
 def exchange(client: CandidClient, call: Call, read: Callable[[Call, bytes], T]) -> T:
     """Send a call, read its answer, and send it again while that is safe and makes sense.
 
-    :param read: turns the answer's bytes into the result; raises ``msgspec.DecodeError`` if it cannot.
+    :param read: turns the answer's bytes into the result; raises one of ``UNREADABLE`` if it cannot.
     :raises CandidError: what went wrong in the end.
     """
     for attempt in tenacity.Retrying(**_retrying(client, call)):
@@ -154,7 +161,12 @@ def _request(client: CandidClient | CandidAsyncClient, call: Call) -> httpx.Requ
     body = call.body
     headers = None if body is None else {"Content-Type": "application/json"}
     return client.build_request(
-        call.method, host + target, params=httpx.QueryParams(call.query), content=body, headers=headers
+        call.method,
+        host + target,
+        params=httpx.QueryParams(call.query),
+        content=body,
+        headers=headers,
+        extensions={"candid_route": route_of(call.path)},
     )
 
 
@@ -168,7 +180,7 @@ def _result(
         raise failure or AssertionError
     try:
         return read(call, answer.content)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         pass
     raise CandidUnavailableError(
         f"{call.route}: the answer is not what the API documents",

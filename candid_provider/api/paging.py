@@ -19,7 +19,7 @@ class Paging(Protocol):
     def read(self, call: Call, content: bytes) -> Page:
         """Cut an answer into records.
 
-        :raises msgspec.DecodeError: the answer does not have the style's shape.
+        :raises msgspec.DecodeError: the answer does not have the style's shape (see ``oauth.unreadable``).
         """
 
     def position(self, call: Call) -> str:
@@ -39,7 +39,7 @@ class TokenPaging:
 
     def read(self, call: Call, content: bytes) -> Page:
         """Cut an answer into records and take the next page's token from it."""
-        answer: Any = _token_page(self.items_key).decode(content)
+        answer: Any = _token_page(self.items_key).decode(_valid(content))
         following = None
         if token := answer.next_page_token:
             if self.token_in == "query":
@@ -50,7 +50,7 @@ class TokenPaging:
 
     def position(self, call: Call) -> str:
         """The page's token."""
-        return str((call.params if self.token_in == "query" else call.json or {}).get("page_token", ""))
+        return str((call.params if self.token_in == "query" else call.json or {}).get("page_token") or "")
 
 
 @lru_cache
@@ -60,6 +60,12 @@ def _token_page(items_key: str) -> msgspec.json.Decoder[Any]:
         ("next_page_token", str | None, None),
     ]
     return msgspec.json.Decoder(msgspec.defstruct("TokenPage", fields))
+
+
+def _valid(content: bytes) -> bytes:
+    """Refuse what is not UTF-8: rows are cut out unread, and would be written out as they came."""
+    str(content, "utf-8")
+    return content
 
 
 class _Version(msgspec.Struct):
@@ -87,10 +93,16 @@ class ScanPaging:
         """Cut an answer into records, leave out those delivered already, and move ``since`` on.
 
         :raises CandidUnavailableError: a full page shares one ``updated_at``, so that nothing beyond it can
-            be asked for.
+            be asked for; or ``since`` was overlooked, so that the scan would never end.
         """
-        rows = _ROWS.decode(content)
+        rows = _ROWS.decode(_valid(content))
         versions = [_VERSION.decode(row) for row in rows]
+        if self.seen and any(version.updated_at < call.params["since"] for version in versions):
+            raise CandidUnavailableError(
+                f"{call.route}: the scan gave records from before the time it was asked for",
+                route=call.route,
+                retryable=False,
+            )
         new = [row for row, v in zip(rows, versions, strict=True) if (v.id, v.version) not in self.seen]
         if not new:
             return Page([], None, len(content))
@@ -126,6 +138,7 @@ class Unpaged:
 
     def read(self, call: Call, content: bytes) -> Page:
         """Cut the answer into records."""
+        content = _valid(content)
         rows = _token_page(self.items_key).decode(content).rows if self.items_key else _ROWS.decode(content)
         return Page(rows, None, len(content))
 

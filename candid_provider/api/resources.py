@@ -37,12 +37,27 @@ class Resource:
         """Make the call for the first page.
 
         :param params: query parameters, over the defaults.
+        :raises CandidConfigError: ``maxResults`` of a scan is not a number, or not known to it.
         """
         merged = {**self.defaults, **(params or {})}
         paging = self.paging
-        if isinstance(paging, ScanPaging) and "maxResults" in merged:
-            paging = ScanPaging(page_size=int(merged["maxResults"]))
+        if isinstance(paging, ScanPaging) and merged.get("maxResults") is not None:
+            paging = ScanPaging(self._page_size(merged["maxResults"]))
         return Call(method="GET", path=self.path, params=merged, paging=paging)
+
+    def _page_size(self, value: object) -> int:
+        """Read maxResults: what a full page is has to be known, or the end of a scan is taken for its middle."""
+        if "maxResults" not in self.defaults:
+            raise CandidConfigError(
+                f"params: maxResults is not known; pages of {self.name} are fixed", field="params"
+            )
+        try:
+            size = int(value) if isinstance(value, int | str) else 0
+        except ValueError:
+            size = 0
+        if size < 1:
+            raise CandidConfigError("params: maxResults is not a whole number above 0", field="params")
+        return size
 
 
 _BY_TOKEN = TokenPaging()

@@ -13,6 +13,8 @@ def route_of(path: str) -> str:
 
     :param path: path of a request, with its ids.
     """
+    if (listed := "/" + path.strip("/")) in _LISTED:
+        return listed
     parts = path.strip("/").split("/")
     matches = [route for route in _BY_LENGTH.get(len(parts), ()) if _fits(route, parts)]
     # Of /patients/v1/search and /patients/v1/{id}, the one with fewer placeholders.
@@ -221,6 +223,7 @@ ROUTES = (
 )
 """Every path of the API (candidhealth 1.37.0)."""
 
+_LISTED = frozenset(ROUTES)
 _BY_LENGTH: dict[int, list[str]] = {}
 for _route in ROUTES:
     _BY_LENGTH.setdefault(len(_route.strip("/").split("/")), []).append(_route)

@@ -126,8 +126,8 @@ class CandidSettings:
 
 def _hosts(host: str | None, port: int | None, scheme: str | None, given: Mapping[str, Any]) -> tuple[str, str]:
     if host:
-        host = host if "://" in host else f"{scheme or 'https'}://{host}"
-        api = pre_encounter = _base_url("host", f"{host.rstrip('/')}:{port}" if port else host)
+        api = _base_url("host", host if "://" in host else f"{scheme or 'https'}://{_bracketed(host)}")
+        api = pre_encounter = _base_url("host", httpx.URL(api).copy_with(port=port)) if port else api
         if "environment" in given:
             _choice("environment", given["environment"], tuple(CandidEnvironment))
     elif "environment" in given:
@@ -159,7 +159,7 @@ def _choice(name: str, value: object, known: tuple[str, ...]) -> str:
 def _seconds(name: str, value: object) -> float:
     try:
         seconds = float(value) if isinstance(value, str | int | float) else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         seconds = 0.0
     if not 0 < seconds <= 3600:
         raise CandidConfigError(f"{name} is not a number of seconds between 0 and 3600", field=name)
@@ -171,13 +171,14 @@ def _base_url(name: str, value: object) -> str:
         url = httpx.URL(str(value).rstrip("/"))
     except httpx.InvalidURL:
         url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not url.host or "%" in url.host or (url.port or 0) > 65_535:
         raise CandidConfigError(f"{name} is not a URL. Give it as https://host", field=name)
-    if url.userinfo or url.query or url.fragment:
+    if url.userinfo or "?" in str(value) or "#" in str(value):
         raise CandidConfigError(
             f"{name} holds more than scheme, host, port and path. Give it as https://host", field=name
         )
-    if ".." in str(value).split("/"):  # httpx has resolved it by now
+    # httpx resolves dots but not quoted ones.
+    if ".." in str(value).split("/") or ".." in url.path.split("/"):
         raise CandidConfigError(f"{name} has '..' in its path. Give it as https://host", field=name)
     if url.scheme == "http" and not _is_loopback(url.host):
         raise CandidConfigError(
@@ -185,6 +186,10 @@ def _base_url(name: str, value: object) -> str:
             field=name,
         )
     return str(url)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
 
 
 def _is_loopback(host: str) -> bool:

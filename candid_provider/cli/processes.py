@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -53,10 +54,21 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        family = {process for child in self._started.values() for process in _family(child.pid)}
-        _end(family)
-        for child in self._started.values():
-            child.wait()
+        with _uninterrupted():
+            _end({process for child in self._started.values() for process in _family(child.pid)})
+            for child in self._started.values():
+                child.wait()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let a second Ctrl-C pass, so that ending the processes comes to its end."""
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -40,7 +40,7 @@ class CandidAuth(httpx.Auth):
             return
         token = self._source.token()
         response = yield _signed(request, token)
-        if _refused(response, token):
+        if self._refused(response, token):
             token = self._source.token(refused=token.value)
             if _replayable(request):
                 yield _signed(request, token)
@@ -52,20 +52,21 @@ class CandidAuth(httpx.Auth):
             return
         token = await self._source.atoken()
         response = yield _signed(request, token)
-        if _refused(response, token):
+        if self._refused(response, token):
             token = await self._source.atoken(refused=token.value)
             if _replayable(request):
                 yield _signed(request, token)
+
+    def _refused(self, response: httpx.Response, token: AccessToken) -> bool:
+        if origin(response.url) not in self._origins:  # a redirect has led elsewhere
+            return False
+        return response.status_code == 401 or (response.status_code == 403 and token.expired)
 
 
 def _signed(request: httpx.Request, token: AccessToken) -> httpx.Request:
     request.headers["Authorization"] = f"Bearer {token.value}"
     request.extensions["candid_token_hash"] = token.hash
     return request
-
-
-def _refused(response: httpx.Response, token: AccessToken) -> bool:
-    return response.status_code == 401 or (response.status_code == 403 and token.expired)
 
 
 def _replayable(request: httpx.Request) -> bool:

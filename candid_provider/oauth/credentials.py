@@ -20,6 +20,7 @@ from candid_provider.exceptions import (
 )
 from candid_provider.oauth.retry_after import retry_after_seconds
 from candid_provider.oauth.token import AccessToken
+from candid_provider.oauth.unreadable import UNREADABLE
 
 DEFAULT_LIFE = 18_000.0
 """Seconds; Candid's documentation says a token lives five hours."""
@@ -60,7 +61,7 @@ class ClientCredentials:
 
         :param http: a client without auth, used for nothing else: a request that travels through another
             client's auth flow stays in the answer's history, secret included.
-        :param timeout: seconds for the whole exchange's single steps.
+        :param timeout: seconds the answer may take.
         :raises CandidAuthError: the credentials were refused.
         :raises CandidRateLimitError: too many tokens were asked for (HTTP 429).
         :raises CandidConfigError: the URL is not a token endpoint.
@@ -69,26 +70,29 @@ class ClientCredentials:
         started = time.time()
         fields = {"client_id": self.client_id, "client_secret": self.client_secret}
         body: Mapping[str, Any] = {"json": fields} if self.encoding == "json" else {"data": fields}
-        problem = ""
+        problem, unusable, ends = "", False, time.monotonic() + timeout
         try:
             with http.stream("POST", self.token_url, timeout=timeout, **body) as response:
                 status, headers = response.status_code, response.headers
-                content = _read_at_most(response, MAX_ANSWER_BYTES)
-        except httpx.InvalidURL:
+                content = _read(response, MAX_ANSWER_BYTES, ends)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError):
+            unusable = True
+        except httpx.HTTPError as error:
+            problem = type(error).__name__
+        # Raised out here, where no httpx error, whose request holds the secret, is their context.
+        if unusable:
             raise CandidConfigError(
                 "auth_url: not a URL. Leave it empty, or give the https:// URL of the token endpoint",
                 field="auth_url",
-            ) from None
-        except httpx.HTTPError as error:
-            problem = type(error).__name__
+            )
         if problem:
             raise CandidUnavailableError(
                 f"the token endpoint did not answer ({problem}): check the network and the connection's host",
                 route="POST /api/auth/v2/token",
             )
-        return self._read(status, headers, content, started, minted_by)
+        return self._outcome(status, headers, content, started, minted_by)
 
-    def _read(
+    def _outcome(
         self, status: int, headers: Mapping[str, str], content: bytes, started: float, minted_by: str
     ) -> AccessToken:
         if status == 429:
@@ -118,19 +122,21 @@ class ClientCredentials:
         return _token_from(content, started, minted_by)
 
 
-def _read_at_most(response: httpx.Response, limit: int) -> bytes:
+def _read(response: httpx.Response, limit: int, ends: float) -> bytes:
     content = bytearray()
     for chunk in response.iter_bytes():
         content += chunk
         if len(content) > limit:
             raise httpx.ReadError("answer too large")
+        if time.monotonic() > ends:  # httpx counts its timeout anew for each piece
+            raise httpx.ReadTimeout("answer too slow")
     return bytes(content)
 
 
 def _token_from(content: bytes, started: float, minted_by: str) -> AccessToken:
     try:
         answer = msgspec.json.decode(content)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         answer = None
     value = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value.strip():

@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from candid_provider.oauth.credentials import MAX_LIFE, ClientCredentials
 from candid_provider.oauth.token import AccessToken
+from candid_provider.oauth.unreadable import UNREADABLE
 
 CLOCK_SKEW = 1800.0
 """Seconds by which another host's clock may be ahead of ours before its dates are taken for garbage."""
@@ -46,8 +47,8 @@ class Envelope:
         :param now: UTC epoch seconds.
         """
         try:
-            record = msgspec.json.decode(self._fernet.decrypt((text or "").encode()), type=_Record)
-        except (InvalidToken, msgspec.DecodeError):
+            record = msgspec.json.decode(self._fernet.decrypt((text or "").encode("ascii", "replace")), type=_Record)
+        except (InvalidToken, *UNREADABLE):
             return None
         if not now - MAX_LIFE <= record.issued_at <= now + CLOCK_SKEW:
             return None

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from candid_provider.oauth.unreadable import UNREADABLE
+
 Reason = Literal["refreshing", "throttled", "refused"]
 
 MINT_HOLD = 20.0
@@ -56,8 +58,8 @@ class Hold(msgspec.Struct, frozen=True):
 def read_hold(text: str | None) -> Hold | None:
     """Read a record from a store; None for anything that is not one."""
     try:
-        return msgspec.json.decode(text or "", type=Hold)
-    except msgspec.DecodeError:
+        return msgspec.json.decode((text or "").encode("utf-8", "replace"), type=Hold)
+    except UNREADABLE:
         return None
 
 
@@ -70,5 +72,5 @@ def throttle_seconds(retry_after: float | None, throttles: int, chance: float) -
     """
     if retry_after is not None:
         return min(max(retry_after, 1.0), RETRY_AFTER_CAP)
-    longest: float = min(THROTTLE_FIRST * 2.0 ** (throttles - 1), THROTTLE_CAP)
+    longest: float = min(THROTTLE_FIRST * 2.0 ** min(max(throttles - 1, 0), 10), THROTTLE_CAP)
     return longest * (0.5 + 0.5 * chance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 
@@ -13,9 +14,12 @@ def retry_after_seconds(header: str | None, now: float) -> float | None:
     """
     if header is None:
         return None
-    if header.strip().isdigit():
-        return float(header)
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
     try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
+        date = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
         return None
+    # RFC 850 and asctime dates, which RFC 9110 still allows, have no zone and mean UTC.
+    return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - now)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
 import logging
 import os
 import random
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
 
@@ -50,18 +52,26 @@ class TokenSource:
         deadline: float = 60.0,
     ) -> None:
         self._credentials, self._store, self._on_token, self._http = credentials, store, on_token, http
+        self._deadline = deadline
+        self._announced = ""
+        self._set_up()
+        _sources.add(self)
+
+    def _set_up(self, token: AccessToken | None = None) -> None:
+        """Make what belongs to one process: its name, its randomness, its locks and its thread."""
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._protocol = RefreshProtocol(
-            credentials,
+            self._credentials,
             Clock(time.time, time.monotonic),
-            settle=store.settle,
+            settle=self._store.settle,
             owner=self._owner,
             chance=random.Random(),
-            deadline=deadline,
+            deadline=self._deadline,
         )
-        self._flight = threading.Lock()
+        self._protocol.token = token
+        self._lock = threading.Lock()
+        self._flight: Future[AccessToken | None] | None = None
         self._thread = ThreadPoolExecutor(1, "candid-token")
-        self._announced = ""
 
     def token(self, refused: str | None = None) -> AccessToken:
         """Answer with a usable token.
@@ -69,27 +79,53 @@ class TokenSource:
         :param refused: a bearer that Candid has just answered with 401; the answer is another one.
         :raises CandidError: as :meth:`RefreshProtocol.obtain`.
         """
-        # Without the lock: reading a reference is atomic, and a token that is fresh needs no decision.
-        token = self._protocol.ready(refused)
-        if token is None or token.value != self._announced:
-            with self._flight:
-                token = self._run(self._protocol.obtain(refused))
-                self._announce(token)
+        token = self._ready(refused)
+        while token is None or token.value == refused:
+            token = self._fly(refused)
         return token
 
     async def atoken(self, refused: str | None = None) -> AccessToken:
         """Answer with a usable token without holding the event loop."""
-        token = self._protocol.ready(refused)
-        if token is not None and token.value == self._announced:
+        if token := self._ready(refused):
             return token
         # The context goes along: Airflow's triggerer finds the log file of a trigger in it.
         run = contextvars.copy_context().run
         return await asyncio.get_running_loop().run_in_executor(self._thread, run, self.token, refused)
 
-    def _announce(self, token: AccessToken) -> None:
-        if token.value != self._announced:
-            self._on_token(token.value)
-            self._announced = token.value
+    def _ready(self, refused: str | None) -> AccessToken | None:
+        """Answer from memory, without the lock: a token that is fresh and masked needs no decision."""
+        token = self._protocol.ready(refused)
+        return token if token and token.value == self._announced else None
+
+    def _fly(self, refused: str | None) -> AccessToken | None:
+        """Refresh, or share the outcome of the refresh that is under way; None if that one was interrupted."""
+        with self._lock:
+            flight, leads = self._flight or Future[AccessToken | None](), self._flight is None
+            self._flight = flight
+        if leads:
+            self._lead(flight, refused)
+        error = flight.exception()
+        if error:
+            # A copy each: one exception raised in several threads would gather all their tracebacks.
+            raise error if leads else copy.copy(error)
+        return flight.result()
+
+    def _lead(self, flight: Future[AccessToken | None], refused: str | None) -> None:
+        token, failure = None, None
+        try:
+            token = self._run(self._protocol.obtain(refused))
+            if token.value != self._announced:
+                self._on_token(token.value)
+                self._announced = token.value
+        except Exception as error:
+            failure = error
+        finally:
+            # Also when this thread is interrupted, and nobody knows the outcome: the others try themselves.
+            self._flight = None
+            if failure:
+                flight.set_exception(failure)
+            else:
+                flight.set_result(token)
 
     def _run(self, steps: Steps) -> AccessToken:
         answer: object = None
@@ -135,3 +171,16 @@ class TokenSource:
             left,
             note.token.hash if note.token else "-",
         )
+
+
+_sources: weakref.WeakSet[TokenSource] = weakref.WeakSet()
+
+
+def _set_up_again() -> None:
+    # A forked child has the parent's locks, perhaps taken, and its random state, but none of its threads.
+    for source in list(_sources):
+        source._set_up(source._protocol.token)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_set_up_again)

@@ -70,8 +70,9 @@ class FileTokenStore:
     settle = 0.2
 
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        self._directory = Path(directory or Path(cache) / "airflow-provider-candid")
+        # Not Path.home(): it raises for a user id without an entry, as containers have.
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        self._directory = Path(directory or os.path.join(cache, "airflow-provider-candid"))
 
     def load(self, register: str) -> str | None:
         """Read a register's file."""

@@ -1,0 +1,509 @@
+"""The token source in one process: threads, coroutines, refusals, its log."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import random
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from candid_provider.emulator import Emulator, EmulatorConfig, running
+from candid_provider.exceptions import (
+    CandidAuthError,
+    CandidError,
+    CandidRateLimitError,
+    CandidUnavailableError,
+)
+from candid_provider.oauth.credentials import ClientCredentials
+from candid_provider.oauth.source import TokenSource
+from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, StoreUnavailable
+from tests.oauth.conftest import SECRET, signed_up
+from tests.oauth.scripted import HANG, Answer, Scripted, answer, everything_in
+
+LINE = re.compile(r"^token decision=(\w+) reason='[^']*' age=-?\d+ left=-?\d+ hash=([0-9a-f]{8}|-)$")
+
+
+def minted(emulator: Emulator) -> int:
+    return int(emulator.stats()["token"]["minted"])
+
+
+def refused(emulator: Emulator) -> int:
+    return int(emulator.stats()["token"]["refused"])
+
+
+def source_of(emulator: Emulator, **options: Callable[[str], None]) -> TokenSource:
+    return TokenSource(signed_up(emulator), MemoryTokenStore(), **options)  # type: ignore[arg-type]
+
+
+def at_once(count: int, ask: Callable[[], str]) -> set[str]:
+    barrier = threading.Barrier(count)
+
+    def wait_and_ask(_: int) -> str:
+        barrier.wait()
+        return ask()
+
+    with ThreadPoolExecutor(count) as threads:
+        return set(threads.map(wait_and_ask, range(count)))
+
+
+@pytest.fixture
+def source(emulator: Emulator) -> TokenSource:
+    return source_of(emulator)
+
+
+# --- one flight
+
+
+def test_a_token_is_minted_once_and_then_answered_from_memory(source: TokenSource, emulator: Emulator) -> None:
+    assert len({source.token().value for _ in range(20)}) == 1
+    assert minted(emulator) == 1
+
+
+def test_nothing_is_asked_before_the_first_token(source: TokenSource, emulator: Emulator) -> None:
+    assert minted(emulator) == 0
+
+
+def test_fifty_threads_share_one_mint(source: TokenSource, emulator: Emulator) -> None:
+    assert len(at_once(50, lambda: source.token().value)) == 1
+    assert minted(emulator) == 1
+
+
+def test_fifty_coroutines_share_one_mint(source: TokenSource, emulator: Emulator) -> None:
+    async def ask() -> set[str]:
+        return {token.value for token in await asyncio.gather(*(source.atoken() for _ in range(50)))}
+
+    assert len(asyncio.run(ask())) == 1
+    assert minted(emulator) == 1
+
+
+def test_threads_and_coroutines_together_share_one_mint(source: TokenSource, emulator: Emulator) -> None:
+    async def by_coroutines() -> str:
+        return (await asyncio.gather(*(source.atoken() for _ in range(2))))[-1].value
+
+    turns = iter([True, False] * 25)
+    values = at_once(50, lambda: asyncio.run(by_coroutines()) if next(turns) else source.token().value)
+    assert len(values) == 1
+    assert minted(emulator) == 1
+
+
+def test_the_event_loop_goes_on_while_a_token_is_minted(server: Scripted) -> None:
+    source = TokenSource(ClientCredentials("me", SECRET, server.token_url), MemoryTokenStore(), deadline=0.4)
+    server.token_answers = [HANG]
+
+    async def turns_while_minting() -> int:
+        minting, turns = asyncio.ensure_future(source.atoken()), 0
+        while not minting.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+        assert minting.exception()
+        return turns
+
+    assert asyncio.run(turns_while_minting()) > 5
+
+
+def test_a_cancelled_coroutine_poisons_nobody(emulator: Emulator) -> None:
+    source = source_of(emulator)
+
+    async def cancel_the_first() -> str:
+        first = asyncio.ensure_future(source.atoken())
+        others = [asyncio.ensure_future(source.atoken()) for _ in range(5)]
+        await asyncio.sleep(0)
+        first.cancel()
+        values = {token.value for token in await asyncio.gather(*others)}
+        assert first.cancelled()
+        return values.pop()
+
+    value = asyncio.run(cancel_the_first())
+    assert source.token().value == value
+    assert minted(emulator) == 1
+
+
+def test_all_cancelled_coroutines_leave_a_source_that_works(source: TokenSource, emulator: Emulator) -> None:
+    async def cancel_all() -> None:
+        asking = [asyncio.ensure_future(source.atoken()) for _ in range(5)]
+        await asyncio.sleep(0)
+        for one in asking:
+            one.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    asyncio.run(cancel_all())
+    assert source.token().value
+    assert minted(emulator) == 1
+
+
+def test_a_source_serves_a_second_event_loop(source: TokenSource, emulator: Emulator) -> None:
+    one = asyncio.run(source.atoken())
+    emulator.revoke_tokens()
+    other = asyncio.run(source.atoken(refused=one.value))
+    assert asyncio.run(source.atoken()) == other != one
+    assert minted(emulator) == 2
+
+
+def test_a_source_used_before_a_fork_works_after_it(emulator: Emulator) -> None:
+    code = f"""
+import asyncio, os, warnings
+from candid_provider.oauth.credentials import ClientCredentials
+from candid_provider.oauth.source import TokenSource
+from candid_provider.oauth.store import MemoryTokenStore
+warnings.simplefilter("ignore")
+credentials = ClientCredentials("emulator", "emulator-secret", {signed_up(emulator).token_url!r})
+source = TokenSource(credentials, MemoryTokenStore())
+old = asyncio.run(source.atoken())
+if child := os.fork():
+    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+os._exit(0 if asyncio.run(asyncio.wait_for(source.atoken(refused=old.value), 4)).value != old.value else 1)
+"""
+    done = subprocess.run([sys.executable, "-c", code], timeout=30, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+# --- telling the masker
+
+
+def test_a_bearer_is_told_before_it_is_returned_and_once(emulator: Emulator) -> None:
+    told: list[str] = []
+    source = source_of(emulator, on_token=told.append)
+    one = source.token()
+    assert told == [one.value]
+    source.token()
+    other = source.token(refused=one.value)
+    assert told == [one.value, other.value]
+
+
+def test_a_loaded_bearer_is_told_too(emulator: Emulator) -> None:
+    store, told = MemoryTokenStore(), list[str]()
+    value = TokenSource(signed_up(emulator), store).token().value
+    asyncio.run(TokenSource(signed_up(emulator), store, on_token=told.append).atoken())
+    assert told == [value]
+
+
+def test_no_thread_gets_a_bearer_before_it_was_told(emulator: Emulator) -> None:
+    told, ready = list[str](), threading.Event()
+
+    def tell_slowly(bearer: str) -> None:
+        ready.wait(0.2)
+        told.append(bearer)
+
+    source = source_of(emulator, on_token=tell_slowly)
+    assert at_once(20, lambda: str(source.token().value in told)) == {"True"}
+    assert len(told) == 1
+
+
+# --- refusals
+
+
+def test_a_refused_bearer_is_replaced_by_one_mint(source: TokenSource, emulator: Emulator) -> None:
+    old = source.token()
+    emulator.revoke_tokens()
+    new = {source.token(refused=old.value).value for _ in range(5)}
+    assert len(new) == 1
+    assert old.value not in new
+    assert minted(emulator) == 2
+
+
+def test_fifty_threads_refused_with_one_bearer_share_one_mint(source: TokenSource, emulator: Emulator) -> None:
+    old = source.token()
+    assert len(at_once(50, lambda: source.token(refused=old.value).value)) == 1
+    assert minted(emulator) == 2
+
+
+def test_a_refused_bearer_that_is_not_the_stored_one_costs_no_mint(emulator: Emulator) -> None:
+    store = MemoryTokenStore()
+    slow, quick = (TokenSource(signed_up(emulator), store) for _ in range(2))
+    old = slow.token()
+    new = quick.token(refused=old.value)
+    assert slow.token(refused=old.value) == new
+    assert minted(emulator) == 2
+
+
+def test_a_wrong_secret_is_asked_for_once(emulator: Emulator) -> None:
+    source = TokenSource(signed_up(emulator, "wrong-secret"), MemoryTokenStore())
+    for _ in range(5):
+        with pytest.raises(CandidAuthError) as failure:
+            source.token()
+        assert "wrong-secret" not in everything_in(failure.value)
+    assert refused(emulator) == 1
+
+
+def test_a_second_source_on_the_same_files_knows_that_the_secret_is_wrong(emulator: Emulator, tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(CandidAuthError, match=r"login.*password.*environment"):
+            TokenSource(signed_up(emulator, "wrong-secret"), FileTokenStore(tmp_path)).token()
+    assert refused(emulator) == 1
+
+
+def test_a_wrong_secret_does_not_keep_the_right_one_away(emulator: Emulator, tmp_path: Path) -> None:
+    with pytest.raises(CandidAuthError):
+        TokenSource(signed_up(emulator, "wrong-secret"), FileTokenStore(tmp_path)).token()
+    assert TokenSource(signed_up(emulator), FileTokenStore(tmp_path)).token()
+
+
+def test_a_429_keeps_a_second_source_away(server: Scripted, tmp_path: Path) -> None:
+    server.token_answers = [answer({}, 429, Retry_After="1000")]
+    credentials = ClientCredentials("me", SECRET, server.token_url)
+    for _ in range(3):
+        with pytest.raises(CandidRateLimitError) as failure:
+            TokenSource(credentials, FileTokenStore(tmp_path), deadline=5).token()
+        assert failure.value.retry_after == pytest.approx(1000, abs=60)
+    assert len(server.token_requests) == 1
+
+
+def test_the_deadline_ends_an_endpoint_that_hangs(server: Scripted) -> None:
+    server.token_answers = [HANG]
+    source = TokenSource(ClientCredentials("me", SECRET, server.token_url), MemoryTokenStore(), deadline=0.3)
+    with pytest.raises(CandidUnavailableError):
+        source.token()
+    assert len(server.token_requests) == 1
+
+
+def test_those_who_wait_for_a_hanging_endpoint_share_its_deadline(server: Scripted) -> None:
+    server.token_answers = [HANG]
+    source = TokenSource(ClientCredentials("me", SECRET, server.token_url), MemoryTokenStore(), deadline=0.4)
+    failures: list[CandidError] = []
+
+    def ask() -> None:
+        try:
+            source.token()
+        except CandidError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(0.2)  # 2 s in all; one after another they would take 4 s
+    ended = len(failures)
+    for thread in threads:
+        thread.join()
+    assert ended == 10
+
+
+# --- stores that fail
+
+
+class NoStore:
+    settle = 0.0
+
+    def load(self, register: str) -> str | None:
+        raise StoreUnavailable("this store is closed")
+
+    def save(self, register: str, value: str) -> None:
+        raise StoreUnavailable("this store is closed")
+
+
+class ReadOnlyStore(NoStore):
+    def load(self, register: str) -> str | None:
+        return None
+
+
+@pytest.mark.parametrize("store", [NoStore(), ReadOnlyStore()])
+def test_a_store_that_fails_costs_sharing_only(
+    emulator: Emulator, store: NoStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = TokenSource(signed_up(emulator), store)
+    assert {source.token().value for _ in range(5)} == {source.token().value}
+    assert minted(emulator) == 1
+    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+    assert "this store is closed" in warnings[0]
+
+
+def test_without_a_store_a_process_mints_at_most_three_times(emulator: Emulator) -> None:
+    source = TokenSource(signed_up(emulator), NoStore())
+    last = source.token().value
+    for _ in range(2):
+        last = source.token(refused=last).value
+    with pytest.raises(CandidRateLimitError) as failure:
+        source.token(refused=last)
+    assert minted(emulator) == 3
+    assert failure.value.retry_after
+
+
+def test_garbage_in_every_register_is_overwritten(emulator: Emulator, tmp_path: Path) -> None:
+    source = TokenSource(signed_up(emulator), FileTokenStore(tmp_path))
+    source.token()
+    for register in tmp_path.iterdir():
+        register.write_text("***")
+    fresh = TokenSource(signed_up(emulator), FileTokenStore(tmp_path))
+    assert fresh.token() == TokenSource(signed_up(emulator), FileTokenStore(tmp_path)).token()
+    assert minted(emulator) == 2
+
+
+def test_register_names_hold_the_word_token_and_no_credentials(emulator: Emulator, tmp_path: Path) -> None:
+    TokenSource(signed_up(emulator), FileTokenStore(tmp_path)).token()
+    names = [path.name for path in tmp_path.iterdir()]
+    assert len(names) == 2
+    assert all("token" in name and "emulator" not in name for name in names)
+
+
+def test_no_file_holds_the_token_or_the_secret(emulator: Emulator, tmp_path: Path) -> None:
+    bearer = TokenSource(signed_up(emulator), FileTokenStore(tmp_path)).token().value
+    stored = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert not [part for part in (bearer, *bearer.split("."), "emulator-secret") if part in stored]
+
+
+# --- the log
+
+
+def decisions(caplog: pytest.LogCaptureFixture) -> list[str]:
+    lines = [record.getMessage() for record in caplog.records if record.name == "candid_provider.token"]
+    matches = [LINE.match(line) for line in lines]
+    assert all(matches), lines
+    return [match[1] for match in matches if match]
+
+
+def test_each_log_line_has_its_decision_and_hash_and_no_secret(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    source = source_of(emulator)
+    one = source.token()
+    other = source.token(refused=one.value)
+    assert {"mint", "minted", "fence"} <= set(decisions(caplog))
+    assert f"hash={other.hash}" in caplog.text
+    for hidden in (one.value, other.value, "emulator-secret"):
+        assert hidden not in caplog.text
+
+
+def test_a_load_is_logged_with_the_hash_of_what_was_loaded(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = MemoryTokenStore()
+    token = TokenSource(signed_up(emulator), store).token()
+    caplog.clear()
+    caplog.set_level(logging.INFO)
+    TokenSource(signed_up(emulator), store).token()
+    assert decisions(caplog) == ["load"]
+    assert f"hash={token.hash}" in caplog.text
+
+
+def test_the_number_of_mints_can_be_read_from_the_log(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    source, chance = source_of(emulator), random.Random(1)
+    last = source.token().value
+    for _ in range(10):
+        last = source.token(refused=last if chance.random() < 0.5 else None).value
+    assert decisions(caplog).count("minted") == minted(emulator) > 1
+
+
+def test_a_refused_secret_is_logged_without_being_shown(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(CandidAuthError):
+        TokenSource(signed_up(emulator, "wrong-secret"), MemoryTokenStore()).token()
+    assert "back_off" in decisions(caplog)
+    assert "wrong-secret" not in caplog.text
+
+
+def test_the_endpoints_body_is_never_logged(server: Scripted, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.token_answers = [Answer(503, b"Jane Roe"), answer({"detail": "Jane Roe"}, 401)]
+    source = TokenSource(ClientCredentials("me", SECRET, server.token_url), MemoryTokenStore(), deadline=5)
+    with pytest.raises(CandidAuthError):
+        source.token()
+    assert "Jane" not in caplog.text
+    assert SECRET not in caplog.text
+
+
+# --- many processes
+
+
+class Task:
+    """A task in an operating-system process of its own."""
+
+    def __init__(self, directory: Path, emulator: Emulator, secret: str, log: Path) -> None:
+        command = [sys.executable, "-m", "tests.oauth.task", str(directory), signed_up(emulator).token_url, secret]
+        self.log = log
+        with log.open("w") as file:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True
+            )
+
+    def hear(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def ask(self, refused: str = "") -> None:
+        assert self.process.stdin
+        print(refused, file=self.process.stdin, flush=True)
+
+
+class Fleet:
+    def __init__(self, tasks: list[Task]) -> None:
+        self.tasks = tasks
+
+    def ask(self, refused: str = "") -> set[str]:
+        """Have all tasks ask at the same time; their different answers."""
+        for task in self.tasks:
+            task.ask(refused)
+        return {task.hear() for task in self.tasks}
+
+    @property
+    def log(self) -> str:
+        return "".join(task.log.read_text() for task in self.tasks)
+
+
+@contextmanager
+def fleet(size: int, where: Path, emulator: Emulator, secret: str = "emulator-secret") -> Iterator[Fleet]:
+    tasks = [Task(where / "tokens", emulator, secret, where / f"{number}.log") for number in range(size)]
+    try:
+        assert {task.hear() for task in tasks} == {"ready"}
+        yield Fleet(tasks)
+    finally:
+        for task in tasks:
+            task.process.communicate()
+
+
+def test_eight_processes_share_one_mint_then_replace_it_once(emulator: Emulator, tmp_path: Path) -> None:
+    with fleet(8, tmp_path, emulator) as processes:
+        (old,) = processes.ask()
+        assert minted(emulator) == 1
+        emulator.revoke_tokens()
+        (new,) = processes.ask(refused=old)
+        assert new != old
+        assert minted(emulator) == 2
+        assert processes.log.count("decision=minted") == 2
+        assert not [hidden for hidden in (old, new, "emulator-secret") if hidden in processes.log]
+
+
+def test_eight_processes_with_a_wrong_secret_ask_once(emulator: Emulator, tmp_path: Path) -> None:
+    with fleet(8, tmp_path, emulator, "wrong-secret") as processes:
+        assert processes.ask() == {"CandidAuthError"}
+    assert refused(emulator) == 1
+
+
+def test_a_task_that_starts_later_finds_the_token(emulator: Emulator, tmp_path: Path) -> None:
+    bearer = TokenSource(signed_up(emulator), FileTokenStore(tmp_path / "tokens")).token().value
+    with fleet(2, tmp_path, emulator) as processes:
+        assert processes.ask() == {bearer}
+    assert minted(emulator) == 1
+
+
+def test_a_short_lived_token_is_renewed_before_it_expires() -> None:
+    with running(EmulatorConfig(encounters=1, token_lifetime=2)) as emulator:
+        source = source_of(emulator)
+        first = source.token().value
+        later = {first}
+        while len(later) == 1:
+            token = source.token()
+            assert not token.expired
+            later.add(token.value)
+        assert minted(emulator) == 2
+
+
+def test_a_source_leaves_no_thread_behind(emulator: Emulator) -> None:
+    asyncio.run(source_of(emulator).atoken())
+    gc.collect()
+    for thread in threading.enumerate():
+        if thread.name.startswith("candid-token"):
+            thread.join(5)
+            assert not thread.is_alive()
