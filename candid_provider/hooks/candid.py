@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -25,6 +26,7 @@ from candid_provider.token_stores.variable import VariableTokenStore
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
+    from candid import AsyncCandidApiClient, CandidApiClient
 
 STORES: Mapping[str, type[VariableTokenStore] | type[FileTokenStore] | type[MemoryTokenStore]] = {
     "variable": VariableTokenStore,
@@ -117,6 +119,39 @@ class CandidHook(BaseHook):
         else:
             call = resource_named(resource_or_call).call(params)
         return pages(self._client, call)
+
+    def sdk(self) -> CandidApiClient:
+        """Give the official SDK's client on this hook's connection and shared token (extra ``[sdk]``).
+
+        It sends through :meth:`get_conn`: a token refused in mid-run is replaced, proxies and certificate
+        settings hold for the token request too, and URLs stay out of the logs. Its errors are the SDK's own,
+        and print bodies.
+
+        :raises CandidConfigError: the SDK is not installed.
+        """
+        candid = _sdk()
+        client: CandidApiClient = candid.CandidApiClient(**self._sdk_options(self._settings, self.get_conn()))
+        return client
+
+    async def async_sdk(self) -> AsyncCandidApiClient:
+        """Give the official SDK's async client on the shared token; else as :meth:`sdk`."""
+        candid = _sdk()
+        http = await self.get_async_conn()
+        client: AsyncCandidApiClient = candid.AsyncCandidApiClient(**self._sdk_options(http.settings, http))
+        return client
+
+    def _sdk_options(self, settings: CandidSettings, http: CandidClient | CandidAsyncClient) -> dict[str, Any]:
+        from candid.environment import CandidApiClientEnvironment
+
+        return {
+            "environment": CandidApiClientEnvironment(
+                candid_api=settings.candid_api, pre_encounter=settings.pre_encounter
+            ),
+            # Any text will do: the auth of the httpx client puts the shared token in its place.
+            "token": lambda: "managed",
+            "timeout": settings.timeout,
+            "httpx_client": http,
+        }
 
     def test_connection(self) -> tuple[bool, str]:
         """Check the connection: ask for a token and list one payer (Candid: GET /api/payers/v4).
@@ -215,6 +250,15 @@ def settings_of(connection: Connection) -> CandidSettings:
         scheme=connection.schema,
         extra=extra,
     )
+
+
+def _sdk() -> Any:
+    # Here, because it takes most of a second, and not everybody has it.
+    try:
+        return importlib.import_module("candid")
+    except ModuleNotFoundError:
+        pass
+    raise CandidConfigError("the official SDK is not installed. pip install 'airflow-provider-candid[sdk]'")
 
 
 @contextlib.contextmanager

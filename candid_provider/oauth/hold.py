@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from candid_provider.oauth.token import AccessToken
 from candid_provider.oauth.unreadable import UNREADABLE
 
 Reason = Literal["refreshing", "throttled", "refused"]
@@ -50,9 +51,39 @@ class Hold(msgspec.Struct, frozen=True):
         left = self.until - now
         return left if 0 < left <= 1.5 * self.life else 0.0
 
+    def fulfilled_by(self, token: AccessToken) -> bool:
+        """Say whether its owner has minted under it; the token is the release, no hold is ever deleted."""
+        owned = self.reason == "refreshing" and token.minted_by == self.owner
+        return owned and token.issued_at >= self.until - self.seconds
+
     def text(self) -> str:
         """Write the record for a store."""
         return msgspec.json.encode(self).decode()
+
+
+class HoldWatch:
+    """Remember since when the hold register looks as it does, so that others' clocks matter little.
+
+    What changes while we watch is new, whatever the clock of the one who wrote it says: such a hold counts for
+    its whole life from then on. Only what was there already is judged by its own dates.
+    """
+
+    def __init__(self) -> None:
+        self._hold: Hold | None = None
+        self._since: float | None = None
+        self._news = False
+
+    def see(self, hold: Hold | None, monotonic: float) -> None:
+        """Note what the register holds now."""
+        if self._since is None or hold != self._hold:
+            self._news = self._since is not None
+            self._hold, self._since = hold, monotonic
+
+    def left(self, hold: Hold, now: float, monotonic: float) -> float:
+        """Say for how many seconds a hold still counts."""
+        if self._news and self._since is not None and hold == self._hold:
+            return max(0.0, hold.life - (monotonic - self._since))
+        return hold.left(now)
 
 
 def read_hold(text: str | None) -> Hold | None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections import deque
 from collections.abc import Generator
 from typing import Any
 
@@ -23,15 +22,14 @@ from candid_provider.exceptions import (
     CandidRateLimitError,
     CandidUnavailableError,
 )
+from candid_provider.oauth.alone import Alone
 from candid_provider.oauth.credentials import ClientCredentials
 from candid_provider.oauth.envelope import Envelope
-from candid_provider.oauth.hold import MINT_HOLD, REFUSED_HOLD, Hold, Reason, read_hold, throttle_seconds
+from candid_provider.oauth.hold import MINT_HOLD, REFUSED_HOLD, Hold, HoldWatch, Reason, read_hold, throttle_seconds
 from candid_provider.oauth.steps import Clock, Load, Mint, Note, Save, Sleep, Step, Steps, Work
 from candid_provider.oauth.store import StoreUnavailable
 from candid_provider.oauth.token import AccessToken, Window
 
-ALONE_MINTS, ALONE_SPAN = 3, 300.0
-"""How often in how many seconds a process may mint without the store: fail open, bound the waste."""
 LOST_HOLDS = 3
 """How many holds in a row may vanish or be too slow before the store counts as unable to share."""
 ABORT_PAUSE = 5.0
@@ -74,11 +72,9 @@ class RefreshProtocol:
         self._earliness = chance.random()
         self._no_renewal_before = float("-inf")
         self._lost_holds = 0
-        self._watched: Hold | None = None
-        self._watched_since: float | None = None
-        self._news = False
+        self._watch = HoldWatch()
         self._aborted, self._aborted_until = "", 0.0
-        self._alone = _Alone()
+        self._alone = Alone()
 
     def ready(self, refused: str | None = None) -> AccessToken | None:
         """Answer from memory alone, when no decision is due.
@@ -102,7 +98,7 @@ class RefreshProtocol:
         """
         if self.ready(refused) is None:
             ends = self._clock.monotonic() + self._deadline
-            self._watched_since = None
+            self._watch = HoldWatch()
             if refused and self.token and self.token.value == refused:
                 yield Note("fence", "refused by Candid", self.token)
             try:
@@ -234,6 +230,11 @@ class RefreshProtocol:
                 yield Note("back_off", str(error), self.token)
             else:
                 yield Note("minted", "by this process", self.token)
+                if self._window(refused) is Window.EXPIRED:
+                    raise CandidAuthError(
+                        "the token endpoint gave out a token that is over, or that Candid has just refused:"
+                        " check that the credentials belong to the connection's environment"
+                    )
                 return
             yield Sleep(pause)
         raise _out_of_time("minting")
@@ -286,23 +287,16 @@ class RefreshProtocol:
 
     def _load_hold(self) -> Generator[Step, Any, Hold | None]:
         hold = read_hold((yield Load(self._hold_register)))
-        if hold != self._watched or self._watched_since is None:
-            # What changed while we watched is new, whatever the clock of the one who wrote it says.
-            self._news = self._watched_since is not None
-            self._watched, self._watched_since = hold, self._clock.monotonic()
+        self._watch.see(hold, self._clock.monotonic())
         return hold
 
     def _left(self, hold: Hold) -> float:
         """Say for how many seconds a hold still keeps this process from minting."""
-        stored = self._stored
         if hold.nonce == self._aborted:
             return max(0.0, self._aborted_until - self._clock.monotonic())
-        made = hold.until - hold.seconds
-        if hold.reason == "refreshing" and stored and stored.minted_by == hold.owner and stored.issued_at >= made:
+        if self._stored and hold.fulfilled_by(self._stored):
             return 0.0
-        if hold == self._watched and self._news and self._watched_since is not None:
-            return max(0.0, hold.life - (self._clock.monotonic() - self._watched_since))
-        return hold.left(self._clock.now())
+        return self._watch.left(hold, self._clock.now(), self._clock.monotonic())
 
     def _window(self, refused: str | None) -> Window:
         if self.token is None or self.token.value == refused:
@@ -313,25 +307,6 @@ class RefreshProtocol:
         assert self.token is not None
         pause = (self.token.expires_at - self.token.issued_at) / 600 * (0.5 + self._chance.random())
         self._no_renewal_before = self._clock.monotonic() + pause
-
-
-class _Alone:
-    """Bound what one process mints while the store cannot hold it back."""
-
-    def __init__(self) -> None:
-        self._mints: deque[float] = deque(maxlen=ALONE_MINTS)
-        self._paused_until, self.throttles = float("-inf"), 0
-
-    def count(self, now: float) -> None:
-        self._mints.append(now)
-
-    def pause(self, until: float, throttles: int) -> None:
-        self._paused_until, self.throttles = until, throttles
-
-    def wait(self, now: float) -> float:
-        """Say for how many more seconds this process may not mint alone; 0 if it may."""
-        full = len(self._mints) == ALONE_MINTS and self._mints[0] + ALONE_SPAN - now
-        return max(0.0, self._paused_until - now, full or 0.0)
 
 
 def _out_of_time(phase: str) -> CandidUnavailableError:

@@ -44,6 +44,7 @@ class World:
     :param delay: seconds until the store carries an operation out, and again until it answers.
     :param mint_seconds: how long the endpoint takes.
     :param endpoint: called with the time of a mint request; raises what the endpoint answers, or nothing.
+    :param one_token: the endpoint gives out the same token again and again.
     :param store: called with the time of an operation; raises if the store fails it.
     """
 
@@ -53,6 +54,7 @@ class World:
     endpoint: Callable[[float], None] = lambda now: None
     store: Callable[[float], None] = lambda now: None
     settle: float = 1.0
+    one_token: bool = False
     now: float = 0.0
     registers: dict[str, str] = field(default_factory=dict)
     posts: list[float] = field(default_factory=list)
@@ -178,7 +180,7 @@ class Process:
             failure = refusal
             self._go_on(lambda steps: steps.throw(failure))
             return
-        value = f"token-{len(self.world.posts)}-{self.number}"
+        value = "token" if self.world.one_token else f"token-{len(self.world.posts)}-{self.number}"
         token = AccessToken(value, started, started + LIFE, f"host:{self.number}")
         self._go_on(lambda steps: steps.send(token))
 

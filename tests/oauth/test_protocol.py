@@ -100,6 +100,17 @@ def test_a_process_whose_refused_token_is_not_the_stored_one_takes_the_stored_on
     assert late.got == early.got
 
 
+def test_an_endpoint_that_gives_out_the_refused_token_again_is_asked_once() -> None:
+    world = World(1, one_token=True)
+    processes = fleet(world, 32)
+    world.run()
+    for process in processes:
+        process.ask(world.now + 5 + world.chance.uniform(0, 0.3), refused="token")
+    world.run()
+    assert len(world.posts) == 2
+    assert all(isinstance(process.error, CandidAuthError) for process in processes)
+
+
 def test_one_process_renews_ahead_of_time_while_the_others_go_on() -> None:
     for seed in range(30):
         world = World(seed)

@@ -1,0 +1,76 @@
+"""The official SDK on the shared token; each test names the defect of the bare SDK that this avoids."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, date, datetime
+
+import pytest
+from candid.core.api_error import ApiError
+
+from candid_provider.emulator import Emulator, EmulatorConfig, running
+from candid_provider.hooks.candid import CandidHook
+from tests.conftest import Connect
+from tests.emulator.test_sdk import client as bare
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def test_it_reads_on_the_shared_token(candid: Emulator, connect: Connect) -> None:
+    with CandidHook() as hook:
+        hook.get_token()
+        page = hook.sdk().encounters.v_4.get_all(limit=3)
+    assert len(page.items) == 3
+    assert candid.stats()["token"]["minted"] == 1
+
+
+def test_both_hosts_are_reached(connect: Connect) -> None:
+    with CandidHook() as hook:
+        assert hook.sdk().pre_encounter.coverages.v_1.scan(since=datetime(2020, 1, 1, tzinfo=UTC))
+
+
+def test_the_async_client_shares_it_too(candid: Emulator, connect: Connect) -> None:
+    async def read() -> int:
+        hook = CandidHook()
+        client = await hook.async_sdk()
+        try:
+            pages = await asyncio.gather(*(client.payers.v_4.get_all(limit=2) for _ in range(10)))
+        finally:
+            await client._client_wrapper.httpx_client.httpx_client.aclose()
+        return sum(len(page.items) for page in pages)
+
+    assert asyncio.run(read()) == 20
+    assert candid.stats()["token"]["minted"] == 1
+
+
+def test_a_token_revoked_in_mid_run_is_replaced(candid: Emulator, connect: Connect) -> None:
+    with bare(candid) as alone:
+        alone.payers.v_4.get_all(limit=1)
+        candid.revoke_tokens()
+        with pytest.raises(ApiError):
+            alone.payers.v_4.get_all(limit=1)
+    with CandidHook() as hook:
+        hook.sdk().payers.v_4.get_all(limit=1)
+        candid.revoke_tokens()
+        assert hook.sdk().payers.v_4.get_all(limit=1).items
+
+
+def test_a_short_life_does_not_mean_a_token_a_request(connect: Connect) -> None:
+    config = EmulatorConfig(as_of=date(2026, 3, 15), encounters=10, token_lifetime=120)
+    with running(config) as emulator, bare(emulator) as alone:
+        for _ in range(5):
+            alone.payers.v_4.get_all(limit=1)
+        assert emulator.stats()["token"]["minted"] == 5
+        connect(host=emulator.url)
+        with CandidHook() as hook:
+            for _ in range(5):
+                hook.sdk().payers.v_4.get_all(limit=1)
+        assert emulator.stats()["token"]["minted"] == 6
+
+
+def test_its_urls_are_not_logged(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG), CandidHook() as hook:
+        hook.sdk().payers.v_4.get_all(limit=1, search_term="qzx-search")
+    assert "GET /api/payers/v4" in caplog.text
+    assert "qzx-search" not in caplog.text
