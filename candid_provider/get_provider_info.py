@@ -46,6 +46,12 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "description": "Only where it is not /api/auth/v2/token of the API",
         "schema": {"type": ["string", "null"]},
     },
+    "verify_jwt": {
+        "label": "Verify token signature",
+        "description": "Empty or false: no. true: with the key Candid publishes. A path: with the key in that"
+        " PEM file",
+        "schema": {"type": ["string", "null"]},
+    },
 }
 
 

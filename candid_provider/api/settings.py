@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ import httpx
 
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.oauth.credentials import ClientCredentials
+from candid_provider.oauth.signature import CANDID_PEM
 
 TOKEN_PATH = "/api/auth/v2/token"
 DEFAULT_TIMEOUT = 60.0
@@ -55,7 +57,7 @@ _URLS = {
     CandidEnvironment.LOCAL: ("http://localhost:5050", "http://localhost:4000"),
 }
 
-EXTRAS = ("environment", "pre_encounter_url", "auth_url", "store", "timeout")
+EXTRAS = ("environment", "store", "timeout", "pre_encounter_url", "auth_url", "verify_jwt")
 STORES = ("variable", "file", "memory")
 
 
@@ -70,6 +72,7 @@ class CandidSettings:
     :param auth_url: URL of the token endpoint.
     :param store: name of the store that shares the token.
     :param timeout: seconds for connecting, sending, and each wait for data.
+    :param verify_jwt: where the key is that tokens have to be signed with, a URL or a file; None: not checked.
     """
 
     client_id: str
@@ -79,6 +82,7 @@ class CandidSettings:
     auth_url: str
     store: str = "variable"
     timeout: float = DEFAULT_TIMEOUT
+    verify_jwt: str | None = None
 
     @property
     def credentials(self) -> ClientCredentials:
@@ -102,7 +106,8 @@ class CandidSettings:
         :param password: Client Secret.
         :param host: base URL of the API, in place of the environment's; ``https://`` is assumed.
         :param extra: ``environment`` (required unless ``host`` is set), ``pre_encounter_url``, ``auth_url``,
-            ``store``, ``timeout``; None and empty texts count as absent, as Airflow's form saves them.
+            ``store``, ``timeout``, ``verify_jwt``; None and empty texts, which Airflow's form saves, count as
+            absent.
         :param port: added to ``host``, for the URI form of a connection.
         :param scheme: ``http`` or ``https`` for a ``host`` that has none, for the URI form.
         :raises CandidConfigError: names the field and the fix.
@@ -121,6 +126,7 @@ class CandidSettings:
             auth_url=_base_url("auth_url", given["auth_url"]) if "auth_url" in given else api + TOKEN_PATH,
             store=_choice("store", given.get("store", "variable"), STORES),
             timeout=_seconds("timeout", given.get("timeout", DEFAULT_TIMEOUT)),
+            verify_jwt=_key_source(given.get("verify_jwt", False)),
         )
 
 
@@ -164,6 +170,14 @@ def _seconds(name: str, value: object) -> float:
     if not 0 < seconds <= 3600:
         raise CandidConfigError(f"{name} is not a number of seconds between 0 and 3600", field=name)
     return seconds
+
+
+def _key_source(value: object) -> str | None:
+    """Read ``verify_jwt``: yes or no, or where the key is."""
+    text = str(value).strip()
+    if text.lower() in ("false", "true"):
+        return CANDID_PEM if text.lower() == "true" else None
+    return text if os.path.isabs(text) else _base_url("verify_jwt", text)
 
 
 def _base_url(name: str, value: object) -> str:

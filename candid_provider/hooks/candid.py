@@ -20,6 +20,7 @@ from candid_provider.api.resources import resource_named
 from candid_provider.api.settings import CandidSettings
 from candid_provider.exceptions import CandidConfigError, CandidError
 from candid_provider.get_provider_info import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
+from candid_provider.oauth.signature import SignatureCheck
 from candid_provider.oauth.source import TokenSource
 from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, TokenStore
 from candid_provider.token_stores.variable import VariableTokenStore
@@ -161,7 +162,11 @@ class CandidHook(BaseHook):
         try:
             settings = self._settings
             source = TokenSource(
-                settings.credentials, MemoryTokenStore(), on_token=mask_secret, deadline=TEST_DEADLINE
+                settings.credentials,
+                MemoryTokenStore(),
+                on_token=mask_secret,
+                deadline=TEST_DEADLINE,
+                **_verification(settings),
             )
             with CandidClient(settings, source, retry_deadline=TEST_DEADLINE) as client:
                 send(client, Call(method="GET", path="/api/payers/v4", params={"limit": 1}))
@@ -221,11 +226,11 @@ class CandidHook(BaseHook):
         if self._token_store is not None:
             key = (credentials.fingerprint, f"object {id(self._token_store)}")
         else:
-            key = (credentials.fingerprint, settings.store)
+            key = (credentials.fingerprint, f"{settings.store} {settings.verify_jwt}")
         with _sources_lock:
             if key not in _sources:
                 store = self._token_store or STORES[settings.store]()
-                _sources[key] = TokenSource(credentials, store, on_token=mask_secret)
+                _sources[key] = TokenSource(credentials, store, on_token=mask_secret, **_verification(settings))
             return _sources[key]
 
 
@@ -250,6 +255,10 @@ def settings_of(connection: Connection) -> CandidSettings:
         scheme=connection.schema,
         extra=extra,
     )
+
+
+def _verification(settings: CandidSettings) -> dict[str, Any]:
+    return {"verify": SignatureCheck(settings.verify_jwt)} if settings.verify_jwt else {}
 
 
 def _sdk() -> Any:

@@ -37,6 +37,7 @@ class TokenSource:
 
     :param credentials: whose token.
     :param store: where processes share it.
+    :param verify: checks a minted bearer and raises a ``CandidError`` for a forged one.
     :param on_token: called with each bearer before it is first returned; masks it in logs.
     :param http: makes the client that mints, with proxies and CA settings; it must carry no auth.
     :param deadline: seconds one answer may take.
@@ -47,11 +48,13 @@ class TokenSource:
         credentials: ClientCredentials,
         store: TokenStore,
         *,
+        verify: Callable[[str, httpx.Client], None] = lambda bearer, http: None,
         on_token: Callable[[str], None] = lambda bearer: None,
         http: Callable[[], httpx.Client] = httpx.Client,
         deadline: float = 60.0,
     ) -> None:
         self._credentials, self._store, self._on_token, self._http = credentials, store, on_token, http
+        self._verify = verify
         self._deadline = deadline
         self._announced = ""
         self._set_up()
@@ -152,7 +155,9 @@ class TokenSource:
                 time.sleep(seconds)
             case Mint(timeout):
                 with self._http() as http:
-                    return self._credentials.mint(http, timeout=timeout, minted_by=self._owner)
+                    token = self._credentials.mint(http, timeout=timeout, minted_by=self._owner)
+                    self._verify(token.value, http)
+                    return token
             case Note():
                 self._log(step)
         return None
