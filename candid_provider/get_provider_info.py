@@ -78,6 +78,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": "candid_provider.transfers.candid_to_object_storage",
             }
         ],
+        "cli": ["candid_provider.cli.airflow.get_commands"],  # Airflow 3.2 and later
         "connection-types": [
             {
                 "connection-type": "candid",

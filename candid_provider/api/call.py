@@ -112,7 +112,7 @@ class Call:
             problem = type(error).__name__
         raise CandidConfigError(f"json cannot be written as JSON ({problem})", field="json")
 
-    def with_params(self, **params: Any) -> Call:
+    def with_params(self, /, **params: Any) -> Call:
         """Copy the call with some query parameters set."""
         return dataclasses.replace(self, params={**self.params, **params})
 
@@ -136,7 +136,9 @@ def _encodable(argument: str, name: str, text: str) -> str:
     return text
 
 
-def _segment(name: str, value: str) -> str:
+def _segment(name: str, value: str | None) -> str:
+    if value is None:
+        raise CandidConfigError(f"path_params: {name} is None", field="path_params")
     text = quote(_encodable("path_params", name, str(value)), safe="")
     if text in ("", ".", ".."):
         raise CandidConfigError(f"path_params: {name} is empty or a dot segment", field="path_params")

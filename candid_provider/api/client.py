@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextvars
 import logging
 import platform
+import ssl
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
@@ -16,7 +18,7 @@ from candid_provider import __version__
 from candid_provider.api.answer import error_from
 from candid_provider.api.routes import route_of
 from candid_provider.api.settings import CandidSettings
-from candid_provider.exceptions import CandidError, CandidRateLimitError, CandidUnavailableError
+from candid_provider.exceptions import CandidConfigError, CandidError, CandidRateLimitError, CandidUnavailableError
 from candid_provider.oauth.auth import CandidAuth
 from candid_provider.oauth.source import TokenSource
 from candid_provider.oauth.unreadable import UNREADABLE
@@ -100,11 +102,18 @@ class CandidAsyncClient(httpx.AsyncClient):
         return response
 
 
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Give this process's TLS settings; reading the certificates takes tens of milliseconds, once."""
+    return httpx.create_ssl_context()
+
+
 def _options(settings: CandidSettings, source: TokenSource) -> dict[str, Any]:
     return {
         "base_url": settings.candid_api,
         "auth": CandidAuth(source, (settings.candid_api, settings.pre_encounter)),
         "timeout": settings.timeout,
+        "verify": tls_context(),
         "limits": httpx.Limits(max_connections=20, max_keepalive_connections=20, keepalive_expiry=30),
         "headers": {
             "User-Agent": f"airflow-provider-candid/{__version__} Python/{platform.python_version()}",
@@ -160,14 +169,18 @@ def _request(client: CandidClient | CandidAsyncClient, call: Call) -> httpx.Requ
     host = client.settings.candid_api if target.startswith("/api/") else client.settings.pre_encounter
     body = call.body
     headers = None if body is None else {"Content-Type": "application/json"}
-    return client.build_request(
-        call.method,
-        host + target,
-        params=httpx.QueryParams(call.query),
-        content=body,
-        headers=headers,
-        extensions={"candid_route": route_of(call.path)},
-    )
+    try:
+        return client.build_request(
+            call.method,
+            host + target,
+            params=httpx.QueryParams(call.query),
+            content=body,
+            headers=headers,
+            extensions={"candid_route": route_of(call.path)},
+        )
+    except httpx.InvalidURL:
+        pass
+    raise CandidConfigError(f"params or path_params of {call.route} make a URL too long to send", field="params")
 
 
 def _result(
@@ -206,13 +219,20 @@ def _retrying(client: CandidClient | CandidAsyncClient, call: Call) -> dict[str,
         # A write goes again only when it cannot have been processed.
         return call.retry or not getattr(error, "outcome_unknown", False)
 
+    out_of_time = tenacity.stop_before_delay(client.retry_deadline)
     return {
         "retry": tenacity.retry_if_exception(worth_it),
         "wait": _pause,
-        "stop": tenacity.stop_before_delay(client.retry_deadline),
+        "stop": lambda state: out_of_time(state) or _is_unreadable_again(state),
         "before_sleep": _log_retry,
         "reraise": True,
     }
+
+
+def _is_unreadable_again(state: tenacity.RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    # A 200 that cannot be read may have been cut short; one that stays so is another API than we know.
+    return state.attempt_number >= 3 and getattr(error, "status_code", None) == 200
 
 
 _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=30)
@@ -221,7 +241,8 @@ _backoff = tenacity.wait_random_exponential(multiplier=0.5, max=30)
 def _pause(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = getattr(error, "retry_after", None)
-    return float(asked) if asked is not None else float(_backoff(state))
+    # A Retry-After of 0, or a date gone by, is no licence to hammer; jitter keeps a fleet from waking in step.
+    return max(float(asked or 0.0), 0.0) + max(float(_backoff(state)), 0.1 if asked is None else 1.0)
 
 
 def _log_retry(state: tenacity.RetryCallState) -> None:

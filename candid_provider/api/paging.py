@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, Protocol
@@ -97,7 +98,7 @@ class ScanPaging:
         """
         rows = _ROWS.decode(_valid(content))
         versions = [_VERSION.decode(row) for row in rows]
-        if self.seen and any(version.updated_at < call.params["since"] for version in versions):
+        if self.seen and versions and _time(versions[0].updated_at) < _time(call.params["since"]):
             raise CandidUnavailableError(
                 f"{call.route}: the scan gave records from before the time it was asked for",
                 route=call.route,
@@ -121,6 +122,11 @@ class ScanPaging:
     def position(self, call: Call) -> str:
         """Nothing: a scan may stand still at one timestamp while it brings new records."""
         return ""
+
+
+def _time(text: str) -> datetime.datetime:
+    # Texts do not compare: "…:00Z" comes after "…:00.500Z".
+    return msgspec.convert(text, datetime.datetime)
 
 
 _ROWS = msgspec.json.Decoder(list[msgspec.Raw])

@@ -11,6 +11,8 @@ from candid_provider.api.call import Call
 from candid_provider.api.paging import Paging, ScanPaging, TokenPaging
 from candid_provider.exceptions import CandidConfigError
 
+LARGEST_SCAN_PAGE = 1000
+"""What ``maxResults`` may ask for (candidhealth 1.37.0); a page that a server cuts shorter would not look full."""
 EPOCH = "1970-01-01T00:00:00Z"
 
 
@@ -55,8 +57,10 @@ class Resource:
             size = int(value) if isinstance(value, int | str) else 0
         except ValueError:
             size = 0
-        if size < 1:
-            raise CandidConfigError("params: maxResults is not a whole number above 0", field="params")
+        if not 1 <= size <= LARGEST_SCAN_PAGE:
+            raise CandidConfigError(
+                f"params: maxResults is not a whole number from 1 to {LARGEST_SCAN_PAGE}", field="params"
+            )
         return size
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
+
+from candid_provider.cli.server import NoSuchConnection, server_hook
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,15 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Test the connection; 0 when Candid accepted it."""
-    # Outside a task, Airflow 3 looks connections up in the database only in this context.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
-    from candid_provider.hooks.candid import CandidHook
-
     try:
-        accepted, message = CandidHook(options.conn_id).test_connection()
-    except AirflowNotFoundException:
-        accepted, message = False, "there is no such connection; add it in Airflow, or set AIRFLOW_CONN_..."
+        accepted, message = server_hook(options.conn_id).test_connection()
+    except NoSuchConnection as error:
+        print(error)
+        return 1
     print(f"{options.conn_id}: {message}")
     return 0 if accepted else 1

@@ -26,6 +26,7 @@ from candid_provider.cli.report import Report, show
 DAG_ID = "example_candid_nightly"
 DAYS = 21
 ENDED = ("success", "failed")
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,17 +57,24 @@ def run(options: argparse.Namespace) -> int:
     if version("apache-airflow").startswith("2."):
         console.print("the demo needs Airflow 3; the provider itself runs on 2.11, too")
         return 1
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
-        signal.signal(number, signal.default_int_handler)
+    for number in INTERRUPTS:
+        signal.signal(number, _interrupt)
     try:
         with _home(options.home) as home:
             return _run(options, home, console)
     except KeyboardInterrupt:
         console.print("interrupted; everything it started has ended")
         return 130
-    except (AirflowFailed, FileExistsError, httpx.HTTPError) as error:
+    except (AirflowFailed, OSError, httpx.HTTPError) as error:
         console.print(f"the demo failed: {error}", markup=False)
         return 1
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """End the demo, once: a second Ctrl-C must not interrupt the cleaning up."""
+    for other in INTERRUPTS:
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _run(options: argparse.Namespace, home: Path, console: Console) -> int:

@@ -43,7 +43,7 @@ class LocalAirflow:
         self._dags = dags
         self._settings = {**_settings(home, self.url), **settings}
         self._env = environment(**self._settings)
-        self._api = httpx.Client(base_url=self.url, timeout=30)
+        self._api = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
     def prepare(self) -> None:
         """Make the folders, the login, the database, and ``airflow.env``, which starts it again from a shell."""
@@ -67,8 +67,7 @@ class LocalAirflow:
         :raises AirflowFailed: one ended, or they did not get ready in time.
         """
         for name in COMPONENTS:
-            extra = ["--port", self.url.rpartition(":")[2]] if name == "api-server" else []
-            processes.start(name, [*_AIRFLOW, name, *extra], self._env, self.home)
+            processes.start(name, [*_AIRFLOW, name, *_OPTIONS.get(name, [])], self._env, self.home)
         self._wait(processes, "the API server", lambda: self._log_in())
         self._wait(processes, "a DAG", lambda: all(self._get(f"/dags/{dag_id}") for dag_id in dag_ids))
 
@@ -135,6 +134,8 @@ class LocalAirflow:
         raise AirflowFailed(f"{what} was not ready after {START_DEADLINE:.0f} s")
 
 
+# The API server reads the logs from the disk; serving them would take fixed ports on all addresses.
+_OPTIONS = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
 _AIRFLOW = (sys.executable, "-m", "airflow")
 
 

@@ -55,7 +55,7 @@ class Processes:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with _uninterrupted():
-            _end({process for child in self._started.values() for process in _family(child.pid)})
+            _end([child.pid for child in self._started.values()])
             for child in self._started.values():
                 child.wait()
 
@@ -63,7 +63,8 @@ class Processes:
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Let a second Ctrl-C pass, so that ending the processes comes to its end."""
-    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:
@@ -71,22 +72,29 @@ def _uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _family(pid: int) -> list[psutil.Process]:
+def _family(pid: int) -> set[psutil.Process]:
+    """Find a process's session and descendants; the session remains when the process itself is dead."""
+    found = {process for process in psutil.process_iter() if _session(process.pid) == pid}
+    with contextlib.suppress(psutil.NoSuchProcess):
+        found |= {psutil.Process(pid), *psutil.Process(pid).children(recursive=True)}
+    return found
+
+
+def _session(pid: int) -> int | None:
     try:
-        parent = psutil.Process(pid)
-        return [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+        return os.getsid(pid)
+    except OSError:
+        return None
 
 
-def _end(family: set[psutil.Process]) -> None:
+def _end(pids: list[int]) -> None:
+    family = {process for pid in pids for process in _family(pid)}
     for process in family:
         _signal(process, kill=False)
     deadline = time.monotonic() + PATIENCE
-    while (alive := {process for process in family if _is_alive(process)}) and time.monotonic() < deadline:
-        family |= {child for process in alive for child in _family(process.pid)}
+    while any(_is_alive(process) for process in family) and time.monotonic() < deadline:
         time.sleep(0.1)
-    for process in family:
+    for process in family | {process for pid in pids for process in _family(pid)}:
         _signal(process, kill=True)
 
 
@@ -113,4 +121,4 @@ def environment(**changes: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("AIRFLOW_") or name == "AIRFLOW__LOGGING__LOGGING_LEVEL"
     }
-    return {**kept, **changes}
+    return {**kept, "NO_PROXY": "127.0.0.1,localhost", **changes}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import importlib
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +17,14 @@ from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook, mask_secret
 
 from candid_provider.api.call import Call, Page, asend, pages, send
-from candid_provider.api.client import CandidAsyncClient, CandidClient
+from candid_provider.api.client import CandidAsyncClient, CandidClient, tls_context
 from candid_provider.api.resources import resource_named
 from candid_provider.api.settings import CandidSettings
 from candid_provider.exceptions import CandidConfigError, CandidError
 from candid_provider.get_provider_info import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
 from candid_provider.oauth.signature import SignatureCheck
 from candid_provider.oauth.source import TokenSource
+from candid_provider.oauth.state import TokenState, read_state
 from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, TokenStore
 from candid_provider.token_stores.variable import VariableTokenStore
 
@@ -38,7 +41,7 @@ TEST_DEADLINE = 15.0
 """Seconds the Test button may take for a token, and again for its request."""
 
 # One token source a process and credentials, so that all hooks of a process share one token in memory.
-_sources: dict[tuple[str, str], TokenSource] = {}
+_sources: dict[tuple[str, str, str | None], TokenSource] = {}
 _sources_lock = threading.Lock()
 
 
@@ -58,6 +61,7 @@ class CandidHook(BaseHook):
         super().__init__()
         self.candid_conn_id = candid_conn_id
         self._token_store = token_store
+        self._own_source: TokenSource | None = None
 
     def get_conn(self) -> CandidClient:
         """Give this hook's client: an ``httpx.Client`` with the API's base URL and managed auth.
@@ -76,6 +80,7 @@ class CandidHook(BaseHook):
         settings = settings_of(await get_async_connection(self.candid_conn_id))
         # In a thread: masking asks the supervisor, which must not happen on the triggerer's event loop.
         await asyncio.to_thread(mask_secret, settings.client_secret)
+        await asyncio.to_thread(tls_context)
         return CandidAsyncClient(settings, self._source(settings))
 
     def get_token(self) -> str:
@@ -134,12 +139,12 @@ class CandidHook(BaseHook):
         client: CandidApiClient = candid.CandidApiClient(**self._sdk_options(self._settings, self.get_conn()))
         return client
 
-    async def async_sdk(self) -> AsyncCandidApiClient:
-        """Give the official SDK's async client on the shared token; else as :meth:`sdk`."""
-        candid = _sdk()
-        http = await self.get_async_conn()
-        client: AsyncCandidApiClient = candid.AsyncCandidApiClient(**self._sdk_options(http.settings, http))
-        return client
+    @contextlib.asynccontextmanager
+    async def async_sdk(self) -> AsyncIterator[AsyncCandidApiClient]:
+        """Give the official SDK's async client for the length of an ``async with``; else as :meth:`sdk`."""
+        candid = await asyncio.to_thread(_sdk)
+        async with await self.get_async_conn() as http:
+            yield candid.AsyncCandidApiClient(**self._sdk_options(http.settings, http))
 
     def _sdk_options(self, settings: CandidSettings, http: CandidClient | CandidAsyncClient) -> dict[str, Any]:
         from candid.environment import CandidApiClientEnvironment
@@ -160,13 +165,13 @@ class CandidHook(BaseHook):
         The token stays in memory, because Airflow tests a connection under a made-up id and outside a task.
         """
         try:
-            settings = self._settings
+            settings = dataclasses.replace(self._settings, timeout=min(self._settings.timeout, TEST_DEADLINE))
             source = TokenSource(
                 settings.credentials,
                 MemoryTokenStore(),
                 on_token=mask_secret,
                 deadline=TEST_DEADLINE,
-                **_verification(settings),
+                verify=_verification(settings),
             )
             with CandidClient(settings, source, retry_deadline=TEST_DEADLINE) as client:
                 send(client, Call(method="GET", path="/api/payers/v4", params={"limit": 1}))
@@ -211,6 +216,31 @@ class CandidHook(BaseHook):
             for name, form in CONNECTION_FIELDS.items()
         }
 
+    def token_state(self) -> TokenState:
+        """Say what the store knows of the token, without asking Candid: see :class:`TokenState`.
+
+        :raises StoreUnavailable: the store could not be read.
+        """
+        source = self._source(self._settings)
+        return read_state(self._settings.credentials, source.store, time.time())
+
+    def refresh_token(self) -> str:
+        """Replace the shared token by a new one, for everybody, and give its hash.
+
+        :raises CandidError: as :meth:`get_token`.
+        """
+        old = self.token_state().token
+        return self._source(self._settings).token(refused=old.value if old else None).hash
+
+    def forget_token(self) -> None:
+        """Empty the store's registers; the next to need a token mints one.
+
+        :raises StoreUnavailable: the store could not be written.
+        """
+        credentials = self._settings.credentials
+        for register in (credentials.token_register, credentials.hold_register):
+            self._source(self._settings).store.save(register, "")
+
     @cached_property
     def _settings(self) -> CandidSettings:
         settings = settings_of(self.get_connection(self.candid_conn_id))
@@ -222,16 +252,19 @@ class CandidHook(BaseHook):
         return CandidClient(self._settings, self._source(self._settings))
 
     def _source(self, settings: CandidSettings) -> TokenSource:
-        credentials = settings.credentials
-        if self._token_store is not None:
-            key = (credentials.fingerprint, f"object {id(self._token_store)}")
-        else:
-            key = (credentials.fingerprint, f"{settings.store} {settings.verify_jwt}")
+        if self._own_source is None and self._token_store is not None:
+            self._own_source = _token_source(settings, self._token_store)
+        if self._own_source is not None:
+            return self._own_source
+        key = (settings.credentials.fingerprint, settings.store, settings.verify_jwt)
         with _sources_lock:
             if key not in _sources:
-                store = self._token_store or STORES[settings.store]()
-                _sources[key] = TokenSource(credentials, store, on_token=mask_secret, **_verification(settings))
+                _sources[key] = _token_source(settings, STORES[settings.store]())
             return _sources[key]
+
+
+def _token_source(settings: CandidSettings, store: TokenStore) -> TokenSource:
+    return TokenSource(settings.credentials, store, on_token=mask_secret, verify=_verification(settings))
 
 
 def settings_of(connection: Connection) -> CandidSettings:
@@ -257,8 +290,8 @@ def settings_of(connection: Connection) -> CandidSettings:
     )
 
 
-def _verification(settings: CandidSettings) -> dict[str, Any]:
-    return {"verify": SignatureCheck(settings.verify_jwt)} if settings.verify_jwt else {}
+def _verification(settings: CandidSettings) -> SignatureCheck | None:
+    return SignatureCheck(settings.verify_jwt) if settings.verify_jwt else None
 
 
 def _sdk() -> Any:

@@ -26,4 +26,8 @@ class Alone:
     def wait(self, now: float) -> float:
         """Say for how many more seconds this process may not mint; 0 if it may."""
         full = len(self._mints) == ALONE_MINTS and self._mints[0] + ALONE_SPAN - now
-        return max(0.0, self._paused_until - now, full or 0.0)
+        return max(self.paused(now), full or 0.0)
+
+    def paused(self, now: float) -> float:
+        """Say for how many more seconds the endpoint wants to be left alone."""
+        return max(0.0, self._paused_until - now)

@@ -22,7 +22,8 @@ class CandidAuth(httpx.Auth):
     """Put the shared token on requests to Candid, and replace it once when Candid refuses it.
 
     A 401 is answered by one forced refresh and one replay; a request whose body cannot be sent twice is
-    not replayed. 403 replaces the token only when it has outlived its life, because Candid also answers
+    not replayed. A second 401 keeps the whole fleet from minting for a minute, or
+    each task would mint. 403 replaces the token only when it has outlived its life, because Candid also answers
     403 to what a user may not do. Requests to any other host, such as signed file URLs, go out bare.
 
     :param source: where tokens come from.
@@ -42,8 +43,8 @@ class CandidAuth(httpx.Auth):
         response = yield _signed(request, token)
         if self._refused(response, token):
             token = self._source.token(refused=token.value)
-            if _replayable(request):
-                yield _signed(request, token)
+            if _replayable(request) and self._refused((yield _signed(request, token)), token):
+                self._source.condemn()
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Authorise a request of :class:`httpx.AsyncClient`."""
@@ -54,8 +55,8 @@ class CandidAuth(httpx.Auth):
         response = yield _signed(request, token)
         if self._refused(response, token):
             token = await self._source.atoken(refused=token.value)
-            if _replayable(request):
-                yield _signed(request, token)
+            if _replayable(request) and self._refused((yield _signed(request, token)), token):
+                await self._source.acondemn()
 
     def _refused(self, response: httpx.Response, token: AccessToken) -> bool:
         if origin(response.url) not in self._origins:  # a redirect has led elsewhere

@@ -49,6 +49,16 @@ class ClientCredentials:
         """Name these very credentials without revealing them: 16 hex digits."""
         return self.derive("fingerprint", 8).hex()
 
+    @property
+    def token_register(self) -> str:
+        """Name the register of a store that holds the token; Airflow hides values of names with ``token``."""
+        return f"candid_token__{self.fingerprint}"
+
+    @property
+    def hold_register(self) -> str:
+        """Name the register of a store that holds the hold."""
+        return f"candid_token_hold__{self.fingerprint}"
+
     def derive(self, purpose: str, length: int) -> bytes:
         """Derive key material that only holders of the secret can derive (HKDF-SHA256, RFC 5869)."""
         salt = f"{self.token_url}\n{self.client_id}".encode()

@@ -36,8 +36,8 @@ ABORT_PAUSE = 5.0
 """Seconds after which a process whose hold came too late to be safe tries again."""
 THROTTLE_MEMORY = 1800.0
 """Seconds after a pause within which the next 429 counts as one in a row."""
-EARLY_PATIENCE = 10.0
-"""Seconds that a renewal ahead of time may take while the old token would still do."""
+PATIENCE = 8.0
+"""Seconds that a renewal may take while the old token would still do."""
 
 
 class RefreshProtocol:
@@ -64,8 +64,7 @@ class RefreshProtocol:
         self.token: AccessToken | None = None
         """The best token this process knows of, whatever window it is in."""
         self._stored: AccessToken | None = None
-        self._token_register = f"candid_token__{credentials.fingerprint}"
-        self._hold_register = f"candid_token_hold__{credentials.fingerprint}"
+        self._token_register, self._hold_register = credentials.token_register, credentials.hold_register
         self._envelope = Envelope(credentials)
         self._clock, self._settle, self._owner, self._chance = clock, settle, owner, chance
         self._deadline = deadline
@@ -81,12 +80,9 @@ class RefreshProtocol:
 
         :param refused: a bearer that Candid answered with 401.
         """
-        match self._window(refused):
-            case Window.FRESH:
-                return self.token
-            case Window.ADVISORY if self._clock.monotonic() < self._no_renewal_before:
-                return self.token
-        return None
+        window = self._window(refused)
+        postponed = self._clock.monotonic() < self._no_renewal_before
+        return self.token if window is Window.FRESH or (postponed and window is not Window.EXPIRED) else None
 
     def obtain(self, refused: str | None = None) -> Steps:
         """Come by a token: from memory, from the store, or from the endpoint on everybody's behalf.
@@ -111,13 +107,25 @@ class RefreshProtocol:
         assert self.token is not None
         return self.token
 
+    def condemn(self) -> Steps:
+        """Keep the fleet from minting for a while: Candid refuses tokens as soon as they are minted."""
+        hold = Hold(self._owner, f"{self._chance.getrandbits(64):016x}", "refused", REFUSED_HOLD, 0.0)
+        yield from self._leave_hold(hold, "refused", REFUSED_HOLD)
+        assert self.token is not None
+        return self.token
+
     def _obtain(self, refused: str | None, ends: float) -> Work:
+        if self._window(refused) is Window.ADVISORY:
+            self._postpone_renewal()  # before the store is asked: should it hang, only this call waits
         try:
             window = yield from self._look(refused, "load")
             if window is Window.ADVISORY:
                 yield from self._renew_early(ends)
             elif window is not Window.FRESH:
-                yield from self._renew_or_wait(refused, ends)
+                alive = window is not Window.EXPIRED
+                yield from self._renew_or_wait(
+                    refused, min(ends, self._clock.monotonic() + PATIENCE) if alive else ends
+                )
             return
         except StoreUnavailable as error:
             reason, writable = str(error), self._lost_holds > 0
@@ -128,15 +136,13 @@ class RefreshProtocol:
 
     def _renew_early(self, ends: float) -> Work:
         """Renew in the advisory window unless somebody else is at it: one try, no waiting for anybody."""
-        if self._clock.monotonic() < self._no_renewal_before:
-            return
         self._postpone_renewal()
         started = self._clock.monotonic()
         hold = yield from self._load_hold()
         if hold and self._left(hold):
             return
         if mine := (yield from self._take_hold(hold, started)):
-            yield from self._renew(mine, None, min(ends, started + EARLY_PATIENCE), tries=1)
+            yield from self._renew(mine, None, min(ends, started + PATIENCE), tries=1)
 
     def _renew_or_wait(self, refused: str | None, ends: float) -> Work:
         """Get a new token, by one's own mint or by somebody else's, or run out of time."""
@@ -149,6 +155,8 @@ class RefreshProtocol:
                     yield Note("wait", f"{hold.reason} by {hold.owner}", self.token)
                 noted = hold.nonce
                 yield from self._wait_for(hold, refused, ends)
+            elif pause := self._alone.paused(self._clock.monotonic()):
+                raise _throttled("Candid's token endpoint asked to slow down", pause)
             elif mine := (yield from self._take_hold(hold, started)):
                 yield from self._renew(mine, refused, ends)
             if (yield from self._look(refused, "adopt")) in (Window.FRESH, Window.ADVISORY):
@@ -159,8 +167,8 @@ class RefreshProtocol:
         left = self._left(hold)
         if hold.reason == "refused":
             raise CandidAuthError(
-                f"Candid refused these credentials {REFUSED_HOLD - left:.0f} s ago: check the connection's login"
-                " (Client ID), password (Client Secret) and environment"
+                f"another process was refused with these credentials {max(0.0, hold.seconds - left):.0f} s ago:"
+                " check the connection's login (Client ID), password (Client Secret) and environment"
             )
         pause = 0.3 + 0.4 * self._chance.random()
         if hold.reason == "refreshing":
@@ -254,7 +262,8 @@ class RefreshProtocol:
     def _leave_hold(self, mine: Hold, reason: Reason, seconds: float, throttles: int = 0) -> Work:
         """Keep the fleet away for some seconds; this process alone if the fleet cannot be told."""
         yield Note("back_off", f"{reason} for {seconds:.0f} s", self.token)
-        self._alone.pause(self._clock.monotonic() + seconds, throttles)
+        if reason == "throttled":
+            self._alone.pause(self._clock.monotonic() + seconds, throttles)
         hold = Hold(mine.owner, mine.nonce, reason, seconds, self._clock.now() + seconds, throttles)
         with contextlib.suppress(StoreUnavailable):
             yield Save(self._hold_register, hold.text())
@@ -267,7 +276,7 @@ class RefreshProtocol:
             raise _throttled("the store cannot share a token and this process may not mint more alone", wait)
         self._alone.count(self._clock.monotonic())
         try:
-            yield from self._mint(refused, ends)
+            yield from self._mint(refused, ends, tries=1)
         except CandidRateLimitError as error:
             throttles = self._alone.throttles + 1
             pause = throttle_seconds(error.retry_after, throttles, self._chance.random())

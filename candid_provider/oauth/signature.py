@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import httpx
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.x509 import load_pem_x509_certificate
 
 from candid_provider.exceptions import CandidAuthError, CandidConfigError, CandidUnavailableError
 
@@ -24,21 +27,29 @@ class SignatureCheck:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._key: Any = None
+        self._key: RSAPublicKey | None = None
 
-    def __call__(self, bearer: str, http: httpx.Client) -> None:
-        """Check a bearer's signature; its dates are not this check's business.
+    def fetch_key(self, http: httpx.Client, timeout: float) -> None:
+        """Read the key, before a token is minted that could not be checked.
 
         :param http: fetches the PEM if it is not a file.
-        :raises CandidAuthError: the signature is not Candid's.
+        :param timeout: seconds for that.
         :raises CandidConfigError: there is no key at the source.
         :raises CandidUnavailableError: the PEM's host did not answer.
         """
+        if self._key is None:
+            pem = _file(self._source) if os.path.isabs(self._source) else _fetched(self._source, http, timeout)
+            self._key = _public_key(pem)
+
+    def check(self, bearer: str) -> None:
+        """Check a bearer's signature; its dates are not this check's business.
+
+        :raises CandidAuthError: the signature is not Candid's.
+        """
         import jwt  # here, because only the one process that mints needs it
 
-        self._key = self._key or _public_key(self._pem(http))
         try:
-            jwt.api_jws.decode(bearer, self._key, algorithms=["RS256"])
+            jwt.api_jws.decode(bearer, self._key or b"", algorithms=["RS256"])
             return
         except jwt.PyJWTError as error:
             problem = type(error).__name__
@@ -46,9 +57,6 @@ class SignatureCheck:
             f"the token was not signed with the key of verify_jwt ({problem}): check the connection's host and"
             " auth_url, or the pinned file if Candid has changed its key"
         )
-
-    def _pem(self, http: httpx.Client) -> bytes:
-        return _file(self._source) if os.path.isabs(self._source) else _fetched(self._source, http)
 
 
 def _file(path: str) -> bytes:
@@ -59,9 +67,9 @@ def _file(path: str) -> bytes:
     raise CandidConfigError(f"verify_jwt: the file cannot be read ({problem})", field="verify_jwt")
 
 
-def _fetched(url: str, http: httpx.Client) -> bytes:
+def _fetched(url: str, http: httpx.Client, timeout: float) -> bytes:
     try:
-        answer = http.get(url)
+        answer = http.get(url, timeout=timeout)
         if answer.status_code == 200:
             return answer.content
         problem = f"HTTP {answer.status_code}"
@@ -70,14 +78,12 @@ def _fetched(url: str, http: httpx.Client) -> bytes:
     raise CandidUnavailableError(f"verify_jwt: the PEM could not be fetched ({problem})")
 
 
-def _public_key(pem: bytes) -> Any:
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-    from cryptography.x509 import load_pem_x509_certificate
-
+def _public_key(pem: bytes) -> RSAPublicKey:
     try:
-        if b"BEGIN CERTIFICATE" in pem:
-            return load_pem_x509_certificate(pem).public_key()
-        return load_pem_public_key(pem)
-    except ValueError:
-        pass
-    raise CandidConfigError("verify_jwt: neither a PEM certificate nor a PEM public key", field="verify_jwt")
+        certified = b"BEGIN CERTIFICATE" in pem
+        key = load_pem_x509_certificate(pem).public_key() if certified else load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPublicKey):
+        raise CandidConfigError("verify_jwt: neither a certificate nor a public key (PEM, RSA)", field="verify_jwt")
+    return key

@@ -17,16 +17,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
 
-from candid_provider.exceptions import CandidError
+from candid_provider.exceptions import CandidError, CandidUnavailableError
 from candid_provider.oauth.credentials import ClientCredentials
 from candid_provider.oauth.protocol import RefreshProtocol
+from candid_provider.oauth.signature import SignatureCheck
 from candid_provider.oauth.steps import Clock, Load, Mint, Note, Save, Sleep, Step, Steps
 from candid_provider.oauth.store import StoreUnavailable, TokenStore
 from candid_provider.oauth.token import AccessToken
 
+Flight = Future[AccessToken | CandidError | None]
+
+GRACE = 30.0
+"""Seconds after the deadline at which a refresh counts as abandoned."""
+
 log = logging.getLogger("candid_provider.token")
 
 WARNINGS = frozenset({"fail_open", "back_off", "fence"})
+RECOVERED = frozenset({"load", "adopt", "minted"})
 
 
 class TokenSource:
@@ -37,7 +44,7 @@ class TokenSource:
 
     :param credentials: whose token.
     :param store: where processes share it.
-    :param verify: checks a minted bearer and raises a ``CandidError`` for a forged one.
+    :param verify: checks the signature of what was minted.
     :param on_token: called with each bearer before it is first returned; masks it in logs.
     :param http: makes the client that mints, with proxies and CA settings; it must carry no auth.
     :param deadline: seconds one answer may take.
@@ -48,15 +55,16 @@ class TokenSource:
         credentials: ClientCredentials,
         store: TokenStore,
         *,
-        verify: Callable[[str, httpx.Client], None] = lambda bearer, http: None,
+        verify: SignatureCheck | None = None,
         on_token: Callable[[str], None] = lambda bearer: None,
         http: Callable[[], httpx.Client] = httpx.Client,
         deadline: float = 60.0,
     ) -> None:
-        self._credentials, self._store, self._on_token, self._http = credentials, store, on_token, http
+        self._credentials, self.store, self._on_token, self._http = credentials, store, on_token, http
         self._verify = verify
         self._deadline = deadline
         self._announced = ""
+        self._warned: set[str] = set()
         self._set_up()
         _sources.add(self)
 
@@ -66,14 +74,14 @@ class TokenSource:
         self._protocol = RefreshProtocol(
             self._credentials,
             Clock(time.time, time.monotonic),
-            settle=self._store.settle,
+            settle=self.store.settle,
             owner=self._owner,
             chance=random.Random(),
             deadline=self._deadline,
         )
         self._protocol.token = token
         self._lock = threading.Lock()
-        self._flight: Future[AccessToken | None] | None = None
+        self._flight: Flight | None = None
         self._thread = ThreadPoolExecutor(1, "candid-token")
 
     def token(self, refused: str | None = None) -> AccessToken:
@@ -89,11 +97,27 @@ class TokenSource:
 
     async def atoken(self, refused: str | None = None) -> AccessToken:
         """Answer with a usable token without holding the event loop."""
-        if token := self._ready(refused):
-            return token
-        # The context goes along: Airflow's triggerer finds the log file of a trigger in it.
+        token = self._ready(refused)
+        while token is None or token.value == refused:
+            flight, leads = self._board()
+            if leads:
+                # The context goes along: Airflow's triggerer finds the log file of a trigger in it.
+                self._thread.submit(contextvars.copy_context().run, self._lead, flight, refused)
+            # Shielded: who is cancelled while waiting cancels nobody else's refresh.
+            token = _outcome(await asyncio.shield(asyncio.wrap_future(flight)))
+        return token
+
+    def condemn(self) -> None:
+        """Keep the fleet from minting for a while: a token that replaced a refused one was refused, too."""
+        with self._lock:
+            busy = self._flight is not None
+        if not busy:
+            self._run(self._protocol.condemn())
+
+    async def acondemn(self) -> None:
+        """Keep the fleet from minting for a while, without holding the event loop."""
         run = contextvars.copy_context().run
-        return await asyncio.get_running_loop().run_in_executor(self._thread, run, self.token, refused)
+        await asyncio.get_running_loop().run_in_executor(self._thread, run, self.condemn)
 
     def _ready(self, refused: str | None) -> AccessToken | None:
         """Answer from memory, without the lock: a token that is fresh and masked needs no decision."""
@@ -102,33 +126,38 @@ class TokenSource:
 
     def _fly(self, refused: str | None) -> AccessToken | None:
         """Refresh, or share the outcome of the refresh that is under way; None if that one was interrupted."""
-        with self._lock:
-            flight, leads = self._flight or Future[AccessToken | None](), self._flight is None
-            self._flight = flight
+        flight, leads = self._board()
         if leads:
             self._lead(flight, refused)
-        error = flight.exception()
-        if error:
-            # A copy each: one exception raised in several threads would gather all their tracebacks.
-            raise error if leads else copy.copy(error)
-        return flight.result()
+        try:
+            return _outcome(flight.result(self._deadline + GRACE))
+        except TimeoutError:
+            # Its leader was interrupted between taking off and reporting.
+            with self._lock:
+                self._flight = None if self._flight is flight else self._flight
+            return None
 
-    def _lead(self, flight: Future[AccessToken | None], refused: str | None) -> None:
-        token, failure = None, None
+    def _board(self) -> tuple[Flight, bool]:
+        """Join the refresh that is under way, or begin one; and say whether it is this caller's to lead."""
+        with self._lock:
+            leads = self._flight is None
+            self._flight = self._flight or Future()
+            return self._flight, leads
+
+    def _lead(self, flight: Flight, refused: str | None) -> None:
+        outcome: AccessToken | CandidError | None = None
         try:
             token = self._run(self._protocol.obtain(refused))
             if token.value != self._announced:
                 self._on_token(token.value)
                 self._announced = token.value
-        except Exception as error:
-            failure = error
+            outcome = token
+        except CandidError as error:
+            outcome = error
         finally:
-            # Also when this thread is interrupted, and nobody knows the outcome: the others try themselves.
+            # Also when this thread is interrupted and nobody knows the outcome: the others try themselves.
             self._flight = None
-            if failure:
-                flight.set_exception(failure)
-            else:
-                flight.set_result(token)
+            flight.set_result(outcome)
 
     def _run(self, steps: Steps) -> AccessToken:
         answer: object = None
@@ -148,22 +177,33 @@ class TokenSource:
     def _perform(self, step: Step) -> str | AccessToken | None:
         match step:
             case Load(register):
-                return self._store.load(register)
+                return self.store.load(register)
             case Save(register, value):
-                self._store.save(register, value)
+                self.store.save(register, value)
             case Sleep(seconds):
                 time.sleep(seconds)
             case Mint(timeout):
-                with self._http() as http:
-                    token = self._credentials.mint(http, timeout=timeout, minted_by=self._owner)
-                    self._verify(token.value, http)
-                    return token
+                return _within(timeout, self._mint)
             case Note():
                 self._log(step)
         return None
 
+    def _mint(self, timeout: float) -> AccessToken:
+        with self._http() as http:
+            if self._verify:
+                self._verify.fetch_key(http, timeout)
+            token = self._credentials.mint(http, timeout=timeout, minted_by=self._owner)
+        if self._verify:
+            self._verify.check(token.value)
+        return token
+
     def _log(self, note: Note) -> None:
-        level = logging.WARNING if note.decision in WARNINGS else logging.INFO
+        # Once an episode: until a token is found or minted again, the same trouble is no news.
+        if note.decision in RECOVERED:
+            self._warned.clear()
+        news = note.decision in WARNINGS and note.decision not in self._warned
+        self._warned |= {note.decision} & WARNINGS
+        level = logging.WARNING if news else logging.INFO
         age = left = 0.0
         if note.token:
             age, left = time.time() - note.token.issued_at, note.token.expires_at - time.time()
@@ -176,6 +216,31 @@ class TokenSource:
             left,
             note.token.hash if note.token else "-",
         )
+
+
+def _outcome(outcome: AccessToken | CandidError | None) -> AccessToken | None:
+    if isinstance(outcome, CandidError):
+        # A copy each: one exception raised in several threads would gather all their tracebacks.
+        raise copy.copy(outcome)
+    return outcome
+
+
+def _within(timeout: float, mint: Callable[[float], AccessToken]) -> AccessToken:
+    """Run a mint for so many seconds in all: httpx counts its timeouts anew for each piece that arrives."""
+    answer: Future[AccessToken] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(mint(timeout))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=run, name="candid-mint", daemon=True).start()
+    try:
+        return answer.result(timeout + 1)
+    except TimeoutError:
+        pass
+    raise CandidUnavailableError("the token endpoint is too slow", route="POST /api/auth/v2/token")
 
 
 _sources: weakref.WeakSet[TokenSource] = weakref.WeakSet()

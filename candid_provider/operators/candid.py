@@ -7,20 +7,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from airflow.providers.common.compat.sdk import BaseOperator, ObjectStoragePath
+from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from candid_provider.api.call import Call, send_bytes
 from candid_provider.api.routes import route_of
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.hooks.candid import CandidHook, failing_for_good
-from candid_provider.operators.private import Private, names, nothing
+from candid_provider.operators.private import Private, RendersPrivately, names, nothing
 from candid_provider.transfers.whole_file import whole_file
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
-class CandidOperator(BaseOperator):
+class CandidOperator(RendersPrivately):
     """Send one request to Candid Health.
 
     The answer goes to ``output_path``, or through ``response_filter`` to XCom; otherwise the task returns a

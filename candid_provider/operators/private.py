@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import copy
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, XComArg
 
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+    from jinja2 import Environment
+
 
 class Private:
-    """Hold an argument that may name a patient: rendered for the task, kept out of the metadata database.
+    """Hold an argument that may name a patient: rendered for the task, not shown among its rendered fields.
 
-    Airflow stores rendered template fields, and serialised DAGs, as texts. It renders the ``template_fields``
-    of an argument in place and stores what ``serialize()`` says of it (Airflow 3.3,
-    ``execution_time/task_runner.py``; 2.11, ``serialization/helpers.py``): here, never a value.
+    Airflow stores rendered template fields as texts. It renders the ``template_fields`` of an argument in
+    place and stores what ``serialize()`` says of it (Airflow 3.3, ``execution_time/task_runner.py``; 2.11,
+    ``serialization/helpers.py``): here, never a value. What a DAG file gives to ``partial`` and ``expand``
+    is stored with the DAG as it is written, like the file itself.
 
     :param operator: becomes a downstream task of what the value refers to.
     :param value: template, XComArg or plain value.
@@ -37,9 +43,22 @@ class Private:
     __str__ = __repr__ = serialize
 
 
+class RendersPrivately(BaseOperator):
+    """Render :class:`Private` arguments of one run without touching those of the next."""
+
+    def render_template_fields(self, context: Context, jinja_env: Environment | None = None) -> None:
+        """Render a copy: Airflow renders a shallow copy of the operator, which shares its arguments."""
+        for name in self.template_fields:
+            if isinstance(value := getattr(self, name), Private):
+                setattr(self, name, copy.copy(value))
+        super().render_template_fields(context, jinja_env)
+
+
 def names(value: Any) -> str:
     """Show the names of a mapping's entries, not their values."""
-    return ", ".join(sorted(map(str, value or {}))) + " (values not shown)" if value else ""
+    if not isinstance(value, Mapping):
+        return nothing(value)
+    return ", ".join(sorted(map(str, value))) + " (values not shown)" if value else ""
 
 
 def nothing(value: Any) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from typing import Any
 
 from airflow.providers.common.compat.sdk import Variable
 
@@ -19,7 +21,7 @@ class VariableTokenStore:
     """Share the token through Airflow Variables in the metadata database.
 
     Register names contain ``token``, so Airflow hides their values in its UI and API; what they hold is
-    sealed besides.
+    sealed besides. Works in tasks, triggers and command lines.
     """
 
     settle = 1.0
@@ -32,7 +34,7 @@ class VariableTokenStore:
         started = time.monotonic()
         try:
             # By position: the keyword is `default` in Airflow 3 and `default_var` in 2.11.
-            value: str | None = Variable.get(register, None)
+            value: str | None = _variables().get(register, None)
         except BaseException as error:
             problem = _problem(error)
         else:
@@ -47,21 +49,28 @@ class VariableTokenStore:
         :raises StoreUnavailable: Airflow could not be asked.
         """
         try:
-            Variable.set(register, value, description=DESCRIPTION)
+            _variables().set(register, value, description=DESCRIPTION)
             return
         except BaseException as error:
             problem = _problem(error)
         raise StoreUnavailable(f"the Variable {register} could not be written ({problem})")
 
 
-def _problem(error: BaseException) -> str:
-    """Name a failure, and let through what must end the process.
+def _variables() -> Any:
+    """Give the class that reaches Variables from here: the task SDK's does so from tasks and triggers only."""
+    if os.environ.get("_AIRFLOW_PROCESS_CONTEXT") == "server":
+        from airflow.models import Variable as ServerVariable  # noqa: TID251 - the database's, for command lines
 
-    Airflow's ``DeadlockImminentError`` derives from BaseException (Airflow 3.3, ``execution_time/comms.py``).
+        return ServerVariable
+    return Variable
+
+
+def _problem(error: BaseException) -> str:
+    """Name a failure, and let through what must end the task: interrupts, time limits, termination.
+
+    Airflow's ``DeadlockImminentError`` derives from BaseException, too, but is a failure like others (Airflow
+    3.3, ``execution_time/comms.py``).
     """
-    if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit) or type(error).__name__ in _ENDS:
+    if not isinstance(error, Exception) and type(error).__name__ != "DeadlockImminentError":
         raise error
     return type(error).__name__
-
-
-_ENDS = frozenset({"AirflowTaskTimeout", "AirflowTaskTerminated"})

@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 import msgspec
-from airflow.providers.common.compat.sdk import BaseOperator, ObjectStoragePath
+from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from candid_provider.api.call import Call, Page
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.hooks.candid import CandidHook, failing_for_good
-from candid_provider.operators.private import Private, names
+from candid_provider.operators.private import Private, RendersPrivately, names
 from candid_provider.transfers.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ PROGRESS_EVERY = 5.0
 """Seconds between two progress lines in the task log."""
 
 
-class CandidToObjectStorageOperator(BaseOperator):
+class CandidToObjectStorageOperator(RendersPrivately):
     """Extract a listing to a file of one JSON record a line, page by page, in constant memory.
 
     The file appears when it is complete and replaces what was there; a failed task leaves nothing.

@@ -18,8 +18,9 @@ from candid_provider.exceptions import CandidConfigError
 def whole_file(path: str | ObjectStoragePath) -> Iterator[IO[bytes]]:
     """Write a file that takes its place when the block ends well, and leaves nothing when it does not.
 
-    On a local disk the bytes go to a file beside it, mode 0600 until it is renamed. Elsewhere fsspec holds
-    the upload back until it is committed.
+    On a local disk the bytes go to a file beside it, mode 0600 until it is renamed. For any other store they
+    go to a temporary file of mode 0600 on this machine, which is uploaded whole: not every file system of
+    fsspec keeps the promise of its transactions (adlfs and memory do not).
 
     :param path: where to write; what is there is replaced.
     :raises CandidConfigError: nothing can be written there; names the field ``path``.
@@ -81,9 +82,10 @@ def _beside(target: Path) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def _uploaded(target: ObjectStoragePath) -> Iterator[IO[bytes]]:
-    # A transaction moves its files into place when it ends well and discards them when it does not.
-    with target.fs.transaction, target.fs.open(target.path, "wb") as file:
+    with tempfile.NamedTemporaryFile(prefix="candid-") as file:
         yield file
+        file.flush()
+        target.fs.put_file(file.name, target.path)
 
 
 def _umask() -> int:

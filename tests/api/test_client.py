@@ -219,9 +219,9 @@ def test_a_read_that_times_out_is_sent_again(server: Scripted, asynchronous: boo
 
 def test_retries_end_with_the_deadline(server: Scripted, asynchronous: bool) -> None:
     server.answers = [Answer(500, headers=SOON)]
-    error = fails(Sender(settings_for(server.url), 0.3, asynchronous))
+    error = fails(Sender(settings_for(server.url), 1.5, asynchronous))
     assert isinstance(error, CandidUnavailableError)
-    assert len(server.requests) > 1
+    assert len(server.requests) == 2  # SOON is no licence to hammer: there is a second between two tries
 
 
 def test_a_pause_beyond_the_deadline_is_not_waited_for(sender: Sender, server: Scripted) -> None:
@@ -426,7 +426,7 @@ def test_a_retry_is_logged_with_its_attempt_and_pause(
     server.answers = [answer({"errorName": "InternalError"}, 500, Retry_After="0"), GOOD]
     sender.send(READ)
     (line,) = [record.getMessage() for record in log.records if record.levelno == logging.WARNING]
-    assert line == f"attempt 1: {ROUTE}: Candid answered HTTP 500 InternalError (failure); next in 0.0 s"
+    assert line == f"attempt 1: {ROUTE}: Candid answered HTTP 500 InternalError (failure); next in 1.0 s"
 
 
 # --- the client itself

@@ -95,6 +95,20 @@ def test_without_a_page_size_the_apis_own_counts() -> None:
     assert RESOURCES["patients"].call({"maxResults": None}).paging == ScanPaging(100)
 
 
+def test_a_page_size_beyond_the_apis_is_refused() -> None:
+    with pytest.raises(CandidConfigError, match="from 1 to 1000"):
+        RESOURCES["patients"].call({"maxResults": 1001})
+
+
+def test_times_with_and_without_a_fraction_are_compared_as_times(sender: Sender, server: Scripted) -> None:
+    def row(number: int, time: str) -> dict[str, Any]:
+        return {"id": str(number), "version": 1, "updated_at": time}
+
+    whole, half = "2026-01-15T12:00:00Z", "2026-01-15T12:00:00.500Z"
+    server.answers = [answer([row(1, whole)]), answer([row(1, whole), row(2, half)]), answer([row(2, half)])]
+    assert len(rows_of(sender.pages(RESOURCES["appointments"].call()))) == 2
+
+
 def test_a_scan_of_fixed_pages_takes_no_page_size() -> None:
     # Else a full page of 100 records would not count as full, and what lies behind it would be lost.
     try:

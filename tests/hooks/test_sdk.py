@@ -32,12 +32,8 @@ def test_both_hosts_are_reached(connect: Connect) -> None:
 
 def test_the_async_client_shares_it_too(candid: Emulator, connect: Connect) -> None:
     async def read() -> int:
-        hook = CandidHook()
-        client = await hook.async_sdk()
-        try:
+        async with CandidHook().async_sdk() as client:
             pages = await asyncio.gather(*(client.payers.v_4.get_all(limit=2) for _ in range(10)))
-        finally:
-            await client._client_wrapper.httpx_client.httpx_client.aclose()
         return sum(len(page.items) for page in pages)
 
     assert asyncio.run(read()) == 20

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from candid_provider.emulator import Emulator
@@ -38,22 +38,29 @@ def forged(bearer: str) -> str:
     return jwt.encode(claims, FORGER, algorithm="RS256")
 
 
+def check(source: str, bearer: str, http: httpx.Client) -> None:
+    signature = SignatureCheck(source)
+    signature.fetch_key(http, 5)
+    signature.check(bearer)
+
+
 def test_a_token_signed_with_the_published_key_passes(candid: Emulator, http: httpx.Client, bearer: str) -> None:
-    SignatureCheck(f"{candid.url}/pem")(bearer, http)
+    check(f"{candid.url}/pem", bearer, http)
 
 
 def test_a_pinned_file_needs_no_network(candid: Emulator, http: httpx.Client, bearer: str, tmp_path: Path) -> None:
     pinned = tmp_path / "candid.pem"
     pinned.write_bytes(http.get(f"{candid.url}/pem").content)
     http.close()
-    SignatureCheck(str(pinned))(bearer, http)
+    check(str(pinned), bearer, http)
 
 
 def test_the_key_is_fetched_once(candid: Emulator, http: httpx.Client, bearer: str) -> None:
-    check = SignatureCheck(f"{candid.url}/pem")
-    check(bearer, http)
+    signature = SignatureCheck(f"{candid.url}/pem")
+    signature.fetch_key(http, 5)
     http.close()
-    check(bearer, http)
+    signature.fetch_key(http, 5)
+    signature.check(bearer)
 
 
 @pytest.mark.parametrize("kind", ["forged", "unsigned", "symmetric", "no jwt"])
@@ -68,20 +75,22 @@ def test_any_other_signature_is_refused_without_showing_the_token(
         "no jwt": "opaque-bearer",
     }
     with pytest.raises(CandidAuthError, match="verify_jwt") as caught:
-        SignatureCheck(f"{candid.url}/pem")(tokens[kind], http)
+        check(f"{candid.url}/pem", tokens[kind], http)
     assert tokens[kind] not in str(caught.value)
 
 
 def test_a_file_that_is_no_key_is_named(http: httpx.Client, bearer: str, tmp_path: Path) -> None:
+    curve = ec.generate_private_key(ec.SECP256R1()).public_key()
+    (tmp_path / "curve.pem").write_bytes(curve.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     (tmp_path / "empty.pem").touch()
-    for path in (tmp_path / "empty.pem", tmp_path / "missing.pem"):
+    for path in (tmp_path / "empty.pem", tmp_path / "missing.pem", tmp_path / "curve.pem"):
         with pytest.raises(CandidConfigError, match="verify_jwt"):
-            SignatureCheck(str(path))(bearer, http)
+            check(str(path), bearer, http)
 
 
 def test_a_host_that_does_not_answer_is_worth_a_retry(http: httpx.Client, bearer: str) -> None:
     with pytest.raises(CandidUnavailableError, match="verify_jwt"):
-        SignatureCheck("http://127.0.0.1:1/pem")(bearer, http)
+        check("http://127.0.0.1:1/pem", bearer, http)
 
 
 def test_a_source_refuses_a_forged_token(candid: Emulator, tmp_path: Path) -> None:
@@ -92,6 +101,14 @@ def test_a_source_refuses_a_forged_token(candid: Emulator, tmp_path: Path) -> No
     with pytest.raises(CandidAuthError, match="not signed"):
         source.token()
     assert candid.stats()["token"]["minted"] == 1
+
+
+def test_without_the_key_no_token_is_asked_for(candid: Emulator) -> None:
+    credentials = ClientCredentials("emulator", "emulator-secret", f"{candid.url}/api/auth/v2/token")
+    source = TokenSource(credentials, MemoryTokenStore(), verify=SignatureCheck("http://127.0.0.1:1/pem"), deadline=3)
+    with pytest.raises(CandidUnavailableError, match="verify_jwt"):
+        source.token()
+    assert candid.stats()["token"]["minted"] == 0
 
 
 def test_a_source_takes_a_good_one(candid: Emulator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import random
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
@@ -24,6 +26,7 @@ from candid_provider.exceptions import (
     CandidRateLimitError,
     CandidUnavailableError,
 )
+from candid_provider.oauth.auth import CandidAuth
 from candid_provider.oauth.credentials import ClientCredentials
 from candid_provider.oauth.source import TokenSource
 from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, StoreUnavailable
@@ -498,6 +501,29 @@ def test_a_short_lived_token_is_renewed_before_it_expires() -> None:
             assert not token.expired
             later.add(token.value)
         assert minted(emulator) == 2
+
+
+def test_coroutines_that_wait_for_a_hanging_endpoint_share_its_deadline(server: Scripted) -> None:
+    server.token_answers = [HANG]
+    source = TokenSource(ClientCredentials("me", SECRET, server.token_url), MemoryTokenStore(), deadline=0.4)
+
+    async def ask() -> list[object]:
+        return await asyncio.gather(*(source.atoken() for _ in range(20)), return_exceptions=True)
+
+    failures = asyncio.run(asyncio.wait_for(ask(), 6))
+    assert {type(failure) for failure in failures} == {CandidUnavailableError}
+    assert len(server.token_requests) == 1
+
+
+def test_a_fleet_whose_new_tokens_are_refused_does_not_mint_one_each(server: Scripted) -> None:
+    store = MemoryTokenStore()
+    server.answers = [answer({}, status=401)] * 50
+    for _ in range(10):
+        source = TokenSource(ClientCredentials("me", SECRET, server.token_url), store)
+        http = httpx.Client(auth=CandidAuth(source, [server.url]), verify=False)
+        with http, contextlib.suppress(CandidAuthError):
+            http.get(f"{server.url}/api/payers/v4")
+    assert len(server.token_requests) == 2
 
 
 def test_a_source_leaves_no_thread_behind(emulator: Emulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,22 @@ def test_what_is_rendered_is_not_what_airflow_keeps(connect: Connect) -> None:
     assert kept["query"] == "limit, search_term (values not shown)"
     assert "Doe" not in str(kept)
     assert "MRN-" not in str(kept)
+
+
+def test_one_run_leaves_nothing_to_the_next() -> None:
+    operator = CandidOperator(task_id="call", path="/api/payers/v4", query={"search_term": "{{ ds }}"})
+    days = []
+    for day in ("2026-03-14", "2026-03-15"):
+        running = copy.copy(operator)  # what Airflow renders and executes
+        context: Any = {"ds": day}
+        running.render_template_fields(context)
+        days.append(running.query.value["search_term"])
+    assert days == ["2026-03-14", "2026-03-15"]
+
+
+@pytest.mark.parametrize("query", ["search_term=Doe", ["Doe"], 7])
+def test_a_query_of_another_shape_is_not_shown_at_all(query: Any) -> None:
+    assert CandidOperator(task_id="call", path="/x", query=query).query.serialize() == "not shown"
 
 
 def test_a_path_written_with_an_id_is_kept_as_its_route() -> None:

@@ -35,7 +35,7 @@ def candid_overwritten_token() -> None:
 
         with CandidHook() as hook:
             hook.get_token()
-            register = hook._source(hook._settings)._protocol._token_register
+            register = hook._settings.credentials.token_register
             Variable.set(register, "***")
         return len(hook.request("GET", "/api/payers/v4", params={"limit": 3})["items"])
 
