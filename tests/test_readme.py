@@ -8,7 +8,8 @@ import re
 import pytest
 from airflow.providers.common.compat.sdk import Connection
 
-from candid_provider.hooks.candid import CandidHook, settings_of
+from candid_provider.hooks.candid import CandidHook
+from candid_provider.hooks.connection import settings_of
 from tests.airflow.conftest import readme_blocks
 from tests.conftest import REPOSITORY
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import importlib
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook, mask_secret
 
@@ -20,8 +18,10 @@ from candid_provider.api.call import Call, Page, asend, pages, send
 from candid_provider.api.client import CandidAsyncClient, CandidClient, tls_context
 from candid_provider.api.resources import resource_named
 from candid_provider.api.settings import CandidSettings
-from candid_provider.exceptions import CandidConfigError, CandidError
+from candid_provider.exceptions import CandidError
 from candid_provider.get_provider_info import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
+from candid_provider.hooks import sdk
+from candid_provider.hooks.connection import settings_of
 from candid_provider.oauth.signature import SignatureCheck
 from candid_provider.oauth.source import TokenSource
 from candid_provider.oauth.state import TokenState, read_state
@@ -29,7 +29,6 @@ from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, TokenS
 from candid_provider.token_stores.variable import VariableTokenStore
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
     from candid import AsyncCandidApiClient, CandidApiClient
 
 STORES: Mapping[str, type[VariableTokenStore] | type[FileTokenStore] | type[MemoryTokenStore]] = {
@@ -135,29 +134,15 @@ class CandidHook(BaseHook):
 
         :raises CandidConfigError: the SDK is not installed.
         """
-        candid = _sdk()
-        client: CandidApiClient = candid.CandidApiClient(**self._sdk_options(self._settings, self.get_conn()))
+        client: CandidApiClient = sdk.module().CandidApiClient(**sdk.options(self.get_conn()))
         return client
 
     @contextlib.asynccontextmanager
     async def async_sdk(self) -> AsyncIterator[AsyncCandidApiClient]:
         """Give the official SDK's async client for the length of an ``async with``; else as :meth:`sdk`."""
-        candid = await asyncio.to_thread(_sdk)
+        module = await asyncio.to_thread(sdk.module)
         async with await self.get_async_conn() as http:
-            yield candid.AsyncCandidApiClient(**self._sdk_options(http.settings, http))
-
-    def _sdk_options(self, settings: CandidSettings, http: CandidClient | CandidAsyncClient) -> dict[str, Any]:
-        from candid.environment import CandidApiClientEnvironment
-
-        return {
-            "environment": CandidApiClientEnvironment(
-                candid_api=settings.candid_api, pre_encounter=settings.pre_encounter
-            ),
-            # Any text will do: the auth of the httpx client puts the shared token in its place.
-            "token": lambda: "managed",
-            "timeout": settings.timeout,
-            "httpx_client": http,
-        }
+            yield module.AsyncCandidApiClient(**sdk.options(http))
 
     def test_connection(self) -> tuple[bool, str]:
         """Check the connection: ask for a token and list one payer (Candid: GET /api/payers/v4).
@@ -267,40 +252,8 @@ def _token_source(settings: CandidSettings, store: TokenStore) -> TokenSource:
     return TokenSource(settings.credentials, store, on_token=mask_secret, verify=_verification(settings))
 
 
-def settings_of(connection: Connection) -> CandidSettings:
-    """Read an Airflow connection.
-
-    :raises CandidConfigError: names the field and the fix.
-    """
-    try:
-        extra = msgspec.json.decode(connection.extra or "{}")
-    except msgspec.DecodeError:
-        extra = None
-    if not isinstance(extra, dict):
-        raise CandidConfigError('extra is not a JSON object. Give it as {"environment": "staging"}', field="extra")
-    if connection.schema not in (None, "", "http", "https"):
-        raise CandidConfigError("schema is neither http nor https. Leave it empty", field="schema")
-    return CandidSettings.from_connection(
-        login=connection.login,
-        password=connection.password,
-        host=connection.host,
-        port=connection.port,
-        scheme=connection.schema,
-        extra=extra,
-    )
-
-
 def _verification(settings: CandidSettings) -> SignatureCheck | None:
     return SignatureCheck(settings.verify_jwt) if settings.verify_jwt else None
-
-
-def _sdk() -> Any:
-    # Here, because it takes most of a second, and not everybody has it.
-    try:
-        return importlib.import_module("candid")
-    except ModuleNotFoundError:
-        pass
-    raise CandidConfigError("the official SDK is not installed. pip install 'airflow-provider-candid[sdk]'")
 
 
 @contextlib.contextmanager

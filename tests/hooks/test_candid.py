@@ -13,7 +13,8 @@ from airflow.providers.common.compat.sdk import Connection
 from candid_provider.api.call import Call
 from candid_provider.emulator import Emulator
 from candid_provider.exceptions import CandidAuthError, CandidConfigError, CandidNotFoundError
-from candid_provider.hooks.candid import CandidHook, settings_of
+from candid_provider.hooks.candid import CandidHook
+from candid_provider.hooks.connection import settings_of
 from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore
 from tests.conftest import Connect
 
