@@ -27,9 +27,9 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     },
     "store": {
         "label": "Token store",
-        "description": "Where tasks share the token: variable (the metadata database), file (one host) or"
-        " memory (not shared). Empty: variable",
-        "schema": {"type": ["string", "null"], "enum": ["variable", "file", "memory"]},
+        "description": "Where tasks share the token: variable (the metadata database), xcom (one DAG run), file"
+        " (one host), memory (not shared), or the dotted path of a class of your own. Empty: variable",
+        "schema": {"type": ["string", "null"]},
     },
     "timeout": {
         "label": "Timeout",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,7 +59,7 @@ _URLS = {
 }
 
 EXTRAS = ("environment", "store", "timeout", "pre_encounter_url", "auth_url", "verify_jwt")
-STORES = ("variable", "file", "memory")
+STORES = ("variable", "xcom", "file", "memory")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class CandidSettings:
     :param candid_api: base URL of the API, without a trailing slash.
     :param pre_encounter: base URL of the pre-encounter API.
     :param auth_url: URL of the token endpoint.
-    :param store: name of the store that shares the token.
+    :param store: name of the store that shares the token, or the dotted path of a class.
     :param timeout: seconds for connecting, sending, and each wait for data.
     :param verify_jwt: where the key is that tokens have to be signed with, a URL or a file; None: not checked.
     """
@@ -124,7 +125,7 @@ class CandidSettings:
             candid_api=api,
             pre_encounter=pre_encounter,
             auth_url=_base_url("auth_url", given["auth_url"]) if "auth_url" in given else api + TOKEN_PATH,
-            store=_choice("store", given.get("store", "variable"), STORES),
+            store=_store(given.get("store", "variable")),
             timeout=_seconds("timeout", given.get("timeout", DEFAULT_TIMEOUT)),
             verify_jwt=_key_source(given.get("verify_jwt", False)),
         )
@@ -160,6 +161,13 @@ def _choice(name: str, value: object, known: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in known:
         raise CandidConfigError(f"{name} has an unknown value. Use one of: {', '.join(known)}", field=name)
     return value
+
+
+def _store(value: object) -> str:
+    """Read ``store``: one of ours, or the dotted path of a class of one's own."""
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value):
+        return value
+    return _choice("store", value, STORES)
 
 
 def _seconds(name: str, value: object) -> float:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import importlib
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook, Stats, mask_secret
 
 from candid_provider.api.call import Call, Page, asend, pages, send
 from candid_provider.api.client import CandidAsyncClient, CandidClient, tls_context
 from candid_provider.api.resources import resource_named
 from candid_provider.api.settings import CandidSettings
-from candid_provider.exceptions import CandidError
+from candid_provider.exceptions import CandidConfigError, CandidError
 from candid_provider.get_provider_info import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
 from candid_provider.hooks import sdk
 from candid_provider.hooks.connection import settings_of
@@ -27,12 +28,14 @@ from candid_provider.oauth.source import TokenSource
 from candid_provider.oauth.state import TokenState, read_state
 from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, TokenStore
 from candid_provider.token_stores.variable import VariableTokenStore
+from candid_provider.token_stores.xcom import XComTokenStore
 
 if TYPE_CHECKING:
     from candid import AsyncCandidApiClient, CandidApiClient
 
-STORES: Mapping[str, type[VariableTokenStore] | type[FileTokenStore] | type[MemoryTokenStore]] = {
+STORES: Mapping[str, Callable[[], TokenStore]] = {
     "variable": VariableTokenStore,
+    "xcom": XComTokenStore,
     "file": FileTokenStore,
     "memory": MemoryTokenStore,
 }
@@ -244,12 +247,37 @@ class CandidHook(BaseHook):
         key = (settings.credentials.fingerprint, settings.store, settings.verify_jwt)
         with _sources_lock:
             if key not in _sources:
-                _sources[key] = _token_source(settings, STORES[settings.store]())
+                _sources[key] = _token_source(settings, _store_named(settings.store))
             return _sources[key]
 
 
+def _store_named(name: str) -> TokenStore:
+    if name in STORES:
+        return STORES[name]()
+    module, _, attribute = name.rpartition(".")
+    try:
+        store = getattr(importlib.import_module(module), attribute)()
+    except Exception as error:
+        problem = type(error).__name__
+    else:
+        if isinstance(store, TokenStore):
+            return store
+        problem = "it has no settle, load and save"
+    raise CandidConfigError(
+        f"store: {name} cannot be used ({problem}). Name a class that takes no arguments"
+        " and has settle, load and save (candid_provider.oauth.store.TokenStore)",
+        field="store",
+    )
+
+
 def _token_source(settings: CandidSettings, store: TokenStore) -> TokenSource:
-    return TokenSource(settings.credentials, store, on_token=mask_secret, verify=_verification(settings))
+    return TokenSource(
+        settings.credentials,
+        store,
+        verify=_verification(settings),
+        on_token=mask_secret,
+        on_decision=lambda decision: Stats.incr(f"candid.token.{decision}"),
+    )
 
 
 def _verification(settings: CandidSettings) -> SignatureCheck | None:

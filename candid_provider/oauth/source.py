@@ -46,6 +46,7 @@ class TokenSource:
     :param store: where processes share it.
     :param verify: checks the signature of what was minted.
     :param on_token: called with each bearer before it is first returned; masks it in logs.
+    :param on_decision: called with the name of each decision; counts them.
     :param http: makes the client that mints, with proxies and CA settings; it must carry no auth.
     :param deadline: seconds one answer may take.
     """
@@ -57,11 +58,12 @@ class TokenSource:
         *,
         verify: SignatureCheck | None = None,
         on_token: Callable[[str], None] = lambda bearer: None,
+        on_decision: Callable[[str], None] = lambda decision: None,
         http: Callable[[], httpx.Client] = httpx.Client,
         deadline: float = 60.0,
     ) -> None:
         self._credentials, self.store, self._on_token, self._http = credentials, store, on_token, http
-        self._verify = verify
+        self._verify, self._on_decision = verify, on_decision
         self._deadline = deadline
         self._announced = ""
         self._warned: set[str] = set()
@@ -198,6 +200,7 @@ class TokenSource:
         return token
 
     def _log(self, note: Note) -> None:
+        self._on_decision(note.decision)
         # Once an episode: until a token is found or minted again, the same trouble is no news.
         if note.decision in RECOVERED:
             self._warned.clear()

@@ -9,6 +9,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Variable
 
 from candid_provider.oauth.store import StoreUnavailable
+from candid_provider.token_stores.failure import name_of_failure
 
 OUTAGE = 5.0
 """Seconds after which "no such Variable" means that nobody answered: Airflow 3.1 to 3.3 report an API
@@ -36,7 +37,7 @@ class VariableTokenStore:
             # By position: the keyword is `default` in Airflow 3 and `default_var` in 2.11.
             value: str | None = _variables().get(register, None)
         except BaseException as error:
-            problem = _problem(error)
+            problem = name_of_failure(error)
         else:
             if value is not None or time.monotonic() - started < OUTAGE:
                 return value
@@ -52,7 +53,7 @@ class VariableTokenStore:
             _variables().set(register, value, description=DESCRIPTION)
             return
         except BaseException as error:
-            problem = _problem(error)
+            problem = name_of_failure(error)
         raise StoreUnavailable(f"the Variable {register} could not be written ({problem})")
 
 
@@ -63,14 +64,3 @@ def _variables() -> Any:
 
         return ServerVariable
     return Variable
-
-
-def _problem(error: BaseException) -> str:
-    """Name a failure, and let through what must end the task: interrupts, time limits, termination.
-
-    Airflow's ``DeadlockImminentError`` derives from BaseException, too, but is a failure like others (Airflow
-    3.3, ``execution_time/comms.py``).
-    """
-    if not isinstance(error, Exception) and type(error).__name__ != "DeadlockImminentError":
-        raise error
-    return type(error).__name__

@@ -75,6 +75,7 @@ def _connections(url: str) -> dict[str, str]:
     good = {"conn_type": "candid", "login": "emulator", "password": "emulator-secret", "host": url}
     connections = {
         "candid_default": good,
+        "candid_xcom": {**good, "extra": {"store": "xcom"}},
         "candid_wrong_secret": {**good, "password": "wrong-secret"},
         "candid_unset": {"conn_type": "candid", "login": "emulator", "password": "emulator-secret"},
     }

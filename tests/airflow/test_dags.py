@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 
 import pytest
 
@@ -62,6 +63,28 @@ def test_asterisks_saved_over_the_token_cost_one_mint(deployment: Deployment) ->
     minted = sum(len(re.findall("decision=minted", deployment.log(task))) for task in tasks)
     assert state == "success", [deployment.log(task) for task in tasks]
     assert minted <= 2
+
+
+def test_a_run_shares_one_token_through_xcom_and_the_next_has_its_own(deployment: Deployment) -> None:
+    minted = deployment.emulator.stats()["token"]["minted"]
+    hashes = []
+    for _ in range(2):
+        state, tasks = deployment.run("candid_shared_by_xcom")
+        calls = [task for task in tasks if task["task_id"] == "call"]
+        assert state == "success", [deployment.log(task) for task in calls]
+        hashes.append({deployment.result("candid_shared_by_xcom", task) for task in calls})
+    assert [len(each) for each in hashes] == [1, 1]
+    assert hashes[0] != hashes[1]
+    assert deployment.emulator.stats()["token"]["minted"] == minted + 2
+    assert "decision=fail_open" not in "".join(deployment.log(task) for task in tasks)
+
+
+def test_what_lies_in_xcom_is_sealed(deployment: Deployment) -> None:
+    deployment.run("candid_shared_by_xcom")
+    with sqlite3.connect(deployment.airflow.home / "airflow.db") as database:
+        rows = database.execute("select value from xcom where substr(key, 1, 14) = 'candid_token__'").fetchall()
+    assert rows
+    assert all("gAAAA" in str(value) and "eyJ" not in str(value) for (value,) in rows)
 
 
 def test_an_async_task_shares_the_token(deployment: Deployment) -> None:

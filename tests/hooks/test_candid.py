@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from candid_provider.emulator import Emulator
 from candid_provider.exceptions import CandidAuthError, CandidConfigError, CandidNotFoundError
 from candid_provider.hooks.candid import CandidHook
 from candid_provider.hooks.connection import settings_of
+from candid_provider.oauth.source import TokenSource
 from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore
 from tests.conftest import Connect
 
@@ -101,6 +103,37 @@ def test_the_file_store_of_the_connection_shares_between_processes(
     connect(extra={"store": "file"})
     CandidHook().get_token()
     assert any(FileTokenStore().load(path.name) for path in (tmp_path / "airflow-provider-candid").iterdir())
+
+
+class OwnStore(MemoryTokenStore):
+    """A store of a deployment's own, as a connection may name it."""
+
+
+def test_a_store_of_ones_own_is_named_by_its_path(candid: Emulator, connect: Connect) -> None:
+    connect(extra={"store": "tests.hooks.test_candid.OwnStore"})
+    hook = CandidHook()
+    hook.get_token()
+    assert hook.token_state().token
+
+
+@pytest.mark.parametrize(
+    "path", ["no.such.Store", "tests.hooks.test_candid.Missing", "datetime.datetime", "os.getcwd"]
+)
+def test_a_path_that_leads_to_no_store_is_named(connect: Connect, path: str) -> None:
+    connect(extra={"store": path}, login=f"client-of-{path}")
+    with pytest.raises(CandidConfigError, match="store") as caught:
+        CandidHook().get_token()
+    assert caught.value.field == "store"
+
+
+def test_decisions_are_counted_through_airflows_stats(candid: Emulator, connect: Connect) -> None:
+    counted: Counter[str] = Counter()
+    settings = CandidHook()._settings
+    source = TokenSource(
+        settings.credentials, MemoryTokenStore(), on_decision=lambda decision: counted.update([decision])
+    )
+    source.token(refused=source.token().value)
+    assert counted == {"mint": 2, "minted": 2, "fence": 1}
 
 
 def test_the_token_is_masked_in_task_logs(candid: Emulator, connect: Connect) -> None:

@@ -50,6 +50,24 @@ def candid_overwritten_token() -> None:
 
 
 @dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1))
+def candid_shared_by_xcom() -> None:
+    @task
+    def root() -> list[int]:
+        return list(range(8))
+
+    @task
+    def call(number: int) -> str:
+        from candid_provider.hooks.candid import CandidHook
+
+        with CandidHook("candid_xcom") as hook:
+            hook.request("GET", "/api/payers/v4", params={"limit": 1})
+            token = hook.token_state().token
+        return token.hash if token else "none"
+
+    call.expand(number=root())
+
+
+@dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1))
 def candid_async_task() -> None:
     @task
     def gather() -> int:
@@ -72,3 +90,4 @@ def candid_async_task() -> None:
 candid_variable_store()
 candid_overwritten_token()
 candid_async_task()
+candid_shared_by_xcom()
