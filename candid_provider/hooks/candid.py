@@ -20,7 +20,7 @@ from candid_provider.api.client import CandidAsyncClient, CandidClient, tls_cont
 from candid_provider.api.resources import resource_named
 from candid_provider.api.settings import CandidSettings
 from candid_provider.exceptions import CandidConfigError, CandidError
-from candid_provider.get_provider_info import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
+from candid_provider.get_provider_info import CONNECTION_FIELDS, DEFAULT_CONN_ID, UI_FIELD_BEHAVIOUR
 from candid_provider.hooks import sdk
 from candid_provider.hooks.connection import settings_of
 from candid_provider.oauth.signature import SignatureCheck
@@ -55,7 +55,7 @@ class CandidHook(BaseHook):
     """
 
     conn_name_attr = "candid_conn_id"
-    default_conn_name = "candid_default"
+    default_conn_name = DEFAULT_CONN_ID
     conn_type = "candid"
     hook_name = "Candid Health"
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from cryptography.x509 import load_pem_x509_certificate
 
 from candid_provider.exceptions import CandidAuthError, CandidConfigError, CandidUnavailableError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 CANDID_PEM = "https://candidhealth.auth0.com/pem"
 """Where Candid publishes the certificate its tokens are signed with (Candid's documentation, Authentication)."""
@@ -79,6 +79,12 @@ def _fetched(url: str, http: httpx.Client, timeout: float) -> bytes:
 
 
 def _public_key(pem: bytes) -> RSAPublicKey:
+    # Here, because parsing a DAG file must not pay for what few deployments use.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    from cryptography.x509 import load_pem_x509_certificate
+
     try:
         certified = b"BEGIN CERTIFICATE" in pem
         key = load_pem_x509_certificate(pem).public_key() if certified else load_pem_public_key(pem)

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from candid_provider.api.call import Call, send_bytes
 from candid_provider.api.routes import route_of
 from candid_provider.exceptions import CandidConfigError
-from candid_provider.hooks.candid import CandidHook, failing_for_good
+from candid_provider.get_provider_info import DEFAULT_CONN_ID
 from candid_provider.operators.private import Private, RendersPrivately, names, nothing
 from candid_provider.transfers.whole_file import whole_file
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from candid_provider.hooks.candid import CandidHook
 
 
 class CandidOperator(RendersPrivately):
@@ -63,7 +64,7 @@ class CandidOperator(RendersPrivately):
         body_path: str | ObjectStoragePath | None = None,
         response_filter: Callable[[Any], Any] | None = None,
         output_path: str | ObjectStoragePath | None = None,
-        candid_conn_id: str = CandidHook.default_conn_name,
+        candid_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -80,10 +81,16 @@ class CandidOperator(RendersPrivately):
     @cached_property
     def hook(self) -> CandidHook:
         """The hook this task calls Candid with."""
+        # Here, because a DAG file is parsed often and executed elsewhere.
+        from candid_provider.hooks.candid import CandidHook
+
         return CandidHook(self.candid_conn_id)
 
     def execute(self, context: Context) -> Any:
         """Send the request and put its answer where it belongs."""
+        from candid_provider.api.call import Call, send_bytes
+        from candid_provider.hooks.candid import failing_for_good
+
         with failing_for_good(), self.hook as hook:
             call = Call(
                 method=self.method,

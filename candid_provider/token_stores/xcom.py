@@ -64,5 +64,6 @@ def _place() -> dict[str, Any]:
 
 
 def _is_mapped(task: Any) -> bool:
-    # A task in a mapped group has instances with a map index, too.
-    return bool(task.is_mapped) or next(iter(task.iter_mapped_task_groups()), None) is not None
+    # MappedOperator alone has partial_kwargs, on 2.11 as on 3.x, where is_mapped came. A task in a mapped group
+    # has instances with a map index, too.
+    return hasattr(task, "partial_kwargs") or next(iter(task.iter_mapped_task_groups()), None) is not None

@@ -11,14 +11,16 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 import msgspec
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from candid_provider.api.call import Call, Page
 from candid_provider.exceptions import CandidConfigError
-from candid_provider.hooks.candid import CandidHook, failing_for_good
+from candid_provider.get_provider_info import DEFAULT_CONN_ID
 from candid_provider.operators.private import Private, RendersPrivately, names
 from candid_provider.transfers.whole_file import whole_file
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from candid_provider.api.call import Call, Page
+    from candid_provider.hooks.candid import CandidHook
 
 PROGRESS_EVERY = 5.0
 """Seconds between two progress lines in the task log."""
@@ -51,7 +53,7 @@ class CandidToObjectStorageOperator(RendersPrivately):
         path: str | ObjectStoragePath,
         query: Mapping[str, Any] | None = None,
         format: Literal["jsonl"] = "jsonl",
-        candid_conn_id: str = CandidHook.default_conn_name,
+        candid_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -64,17 +66,22 @@ class CandidToObjectStorageOperator(RendersPrivately):
     @cached_property
     def hook(self) -> CandidHook:
         """The hook this task calls Candid with."""
+        # Here, because a DAG file is parsed often and executed elsewhere.
+        from candid_provider.hooks.candid import CandidHook
+
         return CandidHook(self.candid_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the listing."""
+        from candid_provider.hooks.candid import failing_for_good
+
         with failing_for_good(), self.hook as hook:
             if self.format != "jsonl":
                 raise CandidConfigError("format is not known. Use 'jsonl'", field="format")
             pages = hook.pages(self.resource, params=self.query.value)
             with whole_file(self.path) as file:
                 counts = self._write(pages, file)
-        name = self.resource.route if isinstance(self.resource, Call) else self.resource
+        name = self.resource if isinstance(self.resource, str) else self.resource.route
         return {"resource": name, "path": str(self.path), **counts}
 
     def _write(self, pages: Iterable[Page], file: IO[bytes]) -> dict[str, Any]:
