@@ -102,10 +102,11 @@ class TokenSource:
         token = self._ready(refused)
         while token is None or token.value == refused:
             flight, leads = self._board()
+            # Shielded: who is cancelled while waiting cancels nobody else's refresh.
             if leads:
                 # The context goes along: Airflow's triggerer finds the log file of a trigger in it.
-                self._thread.submit(contextvars.copy_context().run, self._lead, flight, refused)
-            # Shielded: who is cancelled while waiting cancels nobody else's refresh.
+                lead = self._thread.submit(contextvars.copy_context().run, self._lead, flight, refused)
+                await asyncio.shield(asyncio.wrap_future(lead))
             token = _outcome(await asyncio.shield(asyncio.wrap_future(flight)))
         return token
 
