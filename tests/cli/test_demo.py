@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from cryptography.fernet import Fernet
@@ -156,6 +157,23 @@ def test_ctrl_c_leaves_no_process_and_no_folder(tmp_path: Path, number: signal.S
         rest = demo.stdout.read()
     assert demo.returncode == 130
     assert "interrupted" in rest
+    assert list(tmp_path.iterdir()) == []
+    assert processes_of(tmp_path) == []
+
+
+def test_keep_leaves_everything_up_until_ctrl_c(tmp_path: Path) -> None:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [*DEMO, "--keep", "--encounters", "200", "--patients", "50"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        assert demo.stdout
+        while not (line := demo.stdout.readline()).startswith("Airflow "):
+            assert demo.poll() is None
+        _, url, _, user, _, password = line.split()
+        answer = httpx.post(f"{url}/auth/token", json={"username": user, "password": password}, timeout=30)
+        demo.send_signal(signal.SIGINT)
+        demo.stdout.read()
+    assert answer.status_code == 201
+    assert demo.returncode == 0
     assert list(tmp_path.iterdir()) == []
     assert processes_of(tmp_path) == []
 
