@@ -84,6 +84,7 @@ def example_candid_nightly() -> None:
             "encounters_of_unknown_patients": unknown,
         }
 
+    # Type checkers see an output for what it is until the run: a reference.
     summary(encounters.output, patients.output)  # type: ignore[arg-type]
 
 

@@ -19,7 +19,7 @@ os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
 
 import pytest  # noqa: E402 - after the environment is set
 
-from candid_provider.emulator import Emulator, EmulatorConfig, running  # noqa: E402
+from candid_provider.emulator import Emulator, EmulatorConfig, running  # noqa: E402 - as above
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -28,12 +28,6 @@ class Connect(Protocol):
     """Define the connection ``candid_default`` for the length of a test."""
 
     def __call__(self, **changes: Any) -> None: ...
-
-
-@pytest.fixture(scope="session")
-def shared_emulator() -> Iterator[Emulator]:
-    with running(EmulatorConfig(as_of=date(2026, 3, 15), encounters=420, patients=230, days=10)) as emulator:
-        yield emulator
 
 
 @pytest.fixture

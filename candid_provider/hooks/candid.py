@@ -264,7 +264,7 @@ def _store_named(name: str) -> TokenStore:
             return store
         problem = "it has no settle, load and save"
     raise CandidConfigError(
-        f"store: {name} cannot be used ({problem}). Name a class that takes no arguments"
+        f"store cannot be used ({problem}). Name a class that takes no arguments"
         " and has settle, load and save (candid_provider.oauth.store.TokenStore)",
         field="store",
     )

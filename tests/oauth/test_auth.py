@@ -30,6 +30,7 @@ def auth_for(server: Scripted, *urls: str) -> CandidAuth:
 
 def send_sync(auth: CandidAuth, url: str, **options: object) -> httpx.Response:
     with httpx.Client(auth=auth) as http:
+        # Options of many types, passed on as they come.
         return http.request(options.pop("method", "GET"), url, **options)  # type: ignore[arg-type]
 
 

@@ -45,6 +45,7 @@ def refused(emulator: Emulator) -> int:
 
 
 def source_of(emulator: Emulator, **options: Callable[[str], None]) -> TokenSource:
+    # Options of many types, passed on as they come.
     return TokenSource(signed_up(emulator), MemoryTokenStore(), **options)  # type: ignore[arg-type]
 
 
