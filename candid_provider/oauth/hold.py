@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from candid_provider.oauth.token import AccessToken
+from candid_provider.oauth.token import CLOCK_SKEW, AccessToken
 from candid_provider.oauth.unreadable import UNREADABLE
 
 Reason = Literal["refreshing", "throttled", "refused"]
@@ -14,6 +14,8 @@ Reason = Literal["refreshing", "throttled", "refused"]
 MINT_HOLD = 20.0
 """Seconds one process has for minting; what a killed one costs the others."""
 REFUSED_HOLD = 60.0
+CLOCK_BEHIND = 900.0
+"""Seconds by which the clock of who is minting may be behind ours."""
 THROTTLE_FIRST, THROTTLE_CAP, RETRY_AFTER_CAP = 60.0, 900.0, 3600.0
 _LONGEST: dict[Reason, float] = {
     "refreshing": MINT_HOLD,
@@ -51,6 +53,15 @@ class Hold(msgspec.Struct, frozen=True):
         left = self.until - now
         return left if 0 < left <= 1.5 * self.life else 0.0
 
+    def may_be_new(self, now: float) -> bool:
+        """Say whether it may have been made just now, by a clock that is wrong, or right where ours is wrong.
+
+        A pause is believed to be over rather than not: it may be a long one.
+        """
+        made = self.until - self.seconds
+        behind = CLOCK_BEHIND if self.reason == "refreshing" else 0.0
+        return now - behind < made <= now + CLOCK_SKEW
+
     def fulfilled_by(self, token: AccessToken) -> bool:
         """Say whether its owner has minted under it; the token is the release, no hold is ever deleted."""
         owned = self.reason == "refreshing" and token.minted_by == self.owner
@@ -65,7 +76,8 @@ class HoldWatch:
     """Remember since when the hold register looks as it does, so that others' clocks matter little.
 
     What changes while we watch is new, whatever the clock of the one who wrote it says: such a hold counts for
-    its whole life from then on. Only what was there already is judged by its own dates.
+    its whole life from then on, and so does one that may be new by another clock. Only what was there already
+    is judged by its own dates.
     """
 
     def __init__(self) -> None:
@@ -81,7 +93,7 @@ class HoldWatch:
 
     def left(self, hold: Hold, now: float, monotonic: float) -> float:
         """Say for how many seconds a hold still counts."""
-        if self._news and self._since is not None and hold == self._hold:
+        if (self._news or hold.may_be_new(now)) and self._since is not None and hold == self._hold:
             return max(0.0, hold.life - (monotonic - self._since))
         return hold.left(now)
 

@@ -4,9 +4,7 @@ A generator yields what it wants done and is sent the outcome, so the same lines
 ``source.py`` and under a simulator that kills, delays and reorders. One instance serves one process, and
 its driver runs one generator at a time.
 
-Who may mint is settled by a hold in the store, Fischer's way (L. Lamport, A Fast Mutual Exclusion
-Algorithm, 1987): find it free, write yours, wait longer than a rival's write can take, and enter if it is
-still yours. A process whose own write took longer than that wait does not enter.
+Who may mint is settled by :class:`~candid_provider.oauth.claim.Claim`.
 """
 
 from __future__ import annotations
@@ -23,21 +21,22 @@ from candid_provider.exceptions import (
     CandidUnavailableError,
 )
 from candid_provider.oauth.alone import Alone
+from candid_provider.oauth.claim import Claim
 from candid_provider.oauth.credentials import ClientCredentials
 from candid_provider.oauth.envelope import Envelope
-from candid_provider.oauth.hold import MINT_HOLD, REFUSED_HOLD, Hold, HoldWatch, Reason, read_hold, throttle_seconds
+from candid_provider.oauth.hold import REFUSED_HOLD, Hold, Reason, throttle_seconds
 from candid_provider.oauth.steps import Clock, Load, Mint, Note, Save, Sleep, Step, Steps, Work
 from candid_provider.oauth.store import StoreUnavailable
 from candid_provider.oauth.token import AccessToken, Window
 
-LOST_HOLDS = 3
-"""How many holds in a row may vanish or be too slow before the store counts as unable to share."""
-ABORT_PAUSE = 5.0
-"""Seconds after which a process whose hold came too late to be safe tries again."""
-THROTTLE_MEMORY = 1800.0
-"""Seconds after a pause within which the next 429 counts as one in a row."""
+OUTAGE = 3.0
+"""Seconds after which a failure of the store counts as an outage that may be over a moment later."""
 PATIENCE = 8.0
 """Seconds that a renewal may take while the old token would still do."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.4, 1.2
+"""Seconds between two looks at the store while another process mints, the first time and in the end."""
+SCATTER = 0.3
+"""Seconds over which processes without a token spread their tries to mint, so that few try at a time."""
 
 
 class RefreshProtocol:
@@ -49,6 +48,7 @@ class RefreshProtocol:
     :param owner: host and process id, for the hold and the log.
     :param chance: draws jitter; give a seeded one to replay a run.
     :param deadline: seconds that waits, mints and retries of one call share.
+    :param envelope: the credentials' envelope, if there is one already; its key takes a moment to derive.
     """
 
     def __init__(
@@ -60,20 +60,31 @@ class RefreshProtocol:
         owner: str,
         chance: random.Random,
         deadline: float = 60.0,
+        envelope: Envelope | None = None,
     ) -> None:
-        self.token: AccessToken | None = None
-        """The best token this process knows of, whatever window it is in."""
+        self._token: AccessToken | None = None
         self._stored: AccessToken | None = None
-        self._token_register, self._hold_register = credentials.token_register, credentials.hold_register
-        self._envelope = Envelope(credentials)
-        self._clock, self._settle, self._owner, self._chance = clock, settle, owner, chance
-        self._deadline = deadline
+        self._register = credentials.token_register
+        self._envelope = envelope or Envelope(credentials)
+        self._clock, self._chance, self._deadline = clock, chance, deadline
+        self._token_ends = float("-inf")
+        self._scatter = SCATTER if settle else 0.0
         self._earliness = chance.random()
         self._no_renewal_before = float("-inf")
-        self._lost_holds = 0
-        self._watch = HoldWatch()
-        self._aborted, self._aborted_until = "", 0.0
+        self._claim = Claim(credentials.hold_register, clock, settle, owner, chance)
         self._alone = Alone()
+
+    @property
+    def token(self) -> AccessToken | None:
+        """The best token this process knows of, whatever window it is in."""
+        return self._token
+
+    @token.setter
+    def token(self, token: AccessToken | None) -> None:
+        self._token = token
+        if token:
+            # From here on by the clock that nobody sets back.
+            self._token_ends = self._clock.monotonic() + token.expires_at - self._clock.now()
 
     def ready(self, refused: str | None = None) -> AccessToken | None:
         """Answer from memory alone, when no decision is due.
@@ -94,7 +105,7 @@ class RefreshProtocol:
         """
         if self.ready(refused) is None:
             ends = self._clock.monotonic() + self._deadline
-            self._watch = HoldWatch()
+            self._claim.begin()
             if refused and self.token and self.token.value == refused:
                 yield Note("fence", "refused by Candid", self.token)
             try:
@@ -109,68 +120,79 @@ class RefreshProtocol:
 
     def condemn(self) -> Steps:
         """Keep the fleet from minting for a while: Candid refuses tokens as soon as they are minted."""
-        hold = Hold(self._owner, f"{self._chance.getrandbits(64):016x}", "refused", REFUSED_HOLD, 0.0)
-        yield from self._leave_hold(hold, "refused", REFUSED_HOLD)
+        yield from self._leave_hold(self._claim.draw(), "refused", REFUSED_HOLD)
         assert self.token is not None
         return self.token
 
     def _obtain(self, refused: str | None, ends: float) -> Work:
         if self._window(refused) is Window.ADVISORY:
             self._postpone_renewal()  # before the store is asked: should it hang, only this call waits
-        try:
-            window = yield from self._look(refused, "load")
-            if window is Window.ADVISORY:
-                yield from self._renew_early(ends)
-            elif window is not Window.FRESH:
-                alive = window is not Window.EXPIRED
-                yield from self._renew_or_wait(
-                    refused, min(ends, self._clock.monotonic() + PATIENCE) if alive else ends
-                )
-            return
-        except StoreUnavailable as error:
-            reason, writable = str(error), self._lost_holds > 0
+        while True:
+            started = self._clock.monotonic()
+            try:
+                yield from self._share(refused, ends)
+                return
+            except StoreUnavailable as error:
+                reason, now = str(error), self._clock.monotonic()
+            # An outage ends for all at once: who finds the store again need not mint alone, if time allows.
+            if now - started < OUTAGE or now + (now - started) > ends - PATIENCE or self._claim.lost:
+                break
+            yield Sleep(OUTAGE * self._chance.random())
         yield Note("fail_open", reason, self.token)
         yield from self._mint_alone(refused, ends)
-        if writable:
+        if self._claim.lost:
             yield from self._publish(refused)
+
+    def _share(self, refused: str | None, ends: float) -> Work:
+        """Come by a token through the store."""
+        window = yield from self._look(refused, "load")
+        if window is Window.ADVISORY:
+            yield from self._renew_early(ends)
+        elif window is not Window.FRESH:
+            alive = window is not Window.EXPIRED
+            yield from self._renew_or_wait(refused, min(ends, self._clock.monotonic() + PATIENCE) if alive else ends)
 
     def _renew_early(self, ends: float) -> Work:
         """Renew in the advisory window unless somebody else is at it: one try, no waiting for anybody."""
         self._postpone_renewal()
         started = self._clock.monotonic()
-        hold = yield from self._load_hold()
-        if hold and self._left(hold):
+        hold = yield from self._claim.look()
+        if hold and self._claim.left(hold, self._stored):
             return
-        if mine := (yield from self._take_hold(hold, started)):
+        if mine := (yield from self._claim.make(hold, started)):
             yield from self._renew(mine, None, min(ends, started + PATIENCE), tries=1)
 
     def _renew_or_wait(self, refused: str | None, ends: float) -> Work:
         """Get a new token, by one's own mint or by somebody else's, or run out of time."""
-        noted = ""
-        while self._clock.monotonic() < ends:
-            started = self._clock.monotonic()
-            hold = yield from self._load_hold()
-            if hold and self._left(hold):
+        noted, scatter, pause = "", self._scatter, FIRST_PAUSE
+        while (started := self._clock.monotonic()) < ends:
+            hold = yield from self._claim.look()
+            if hold and self._claim.left(hold, self._stored):
                 if hold.nonce != noted:
                     yield Note("wait", f"{hold.reason} by {hold.owner}", self.token)
-                noted = hold.nonce
-                yield from self._wait_for(hold, refused, ends)
-            elif pause := self._alone.paused(self._clock.monotonic()):
-                raise _throttled("Candid's token endpoint asked to slow down", pause)
-            elif mine := (yield from self._take_hold(hold, started)):
+                    noted, pause = hold.nonce, FIRST_PAUSE
+                yield from self._wait_for(hold, refused, ends, pause)
+                pause = min(1.5 * pause, LONGEST_PAUSE)
+            elif wait := self._alone.paused(self._clock.monotonic()):
+                raise _throttled("Candid's token endpoint asked to slow down", wait)
+            elif scatter:
+                yield Sleep(scatter * self._chance.random())
+                scatter = 0.0
+                continue
+            elif mine := (yield from self._claim.make(hold, started)):
                 yield from self._renew(mine, refused, ends)
             if (yield from self._look(refused, "adopt")) in (Window.FRESH, Window.ADVISORY):
                 return
         raise _out_of_time("waiting for another process to mint")
 
-    def _wait_for(self, hold: Hold, refused: str | None, ends: float) -> Work:
-        left = self._left(hold)
+    def _wait_for(self, hold: Hold, refused: str | None, ends: float, pause: float) -> Work:
+        left = self._claim.left(hold, self._stored)
         if hold.reason == "refused":
             raise CandidAuthError(
                 f"another process was refused with these credentials {max(0.0, hold.seconds - left):.0f} s ago:"
                 " check the connection's login (Client ID), password (Client Secret) and environment"
             )
-        pause = 0.3 + 0.4 * self._chance.random()
+        pause *= 0.75 + 0.5 * self._chance.random()
         if hold.reason == "refreshing":
             yield Sleep(min(pause, left))
         elif self._clock.monotonic() + left > ends or self._window(refused) is not Window.EXPIRED:
@@ -178,40 +200,12 @@ class RefreshProtocol:
         else:
             yield Sleep(left + 2 * pause)
 
-    def _take_hold(self, before: Hold | None, started: float) -> Generator[Step, Any, Hold | None]:
-        """Try to become the one who mints, having found the hold free by a read begun at ``started``."""
-        now = self._clock.now()
-        throttles = before.throttles if before and now - before.until < THROTTLE_MEMORY else 0
-        nonce = f"{self._chance.getrandbits(64):016x}"
-        mine = Hold(self._owner, nonce, "refreshing", MINT_HOLD, now + MINT_HOLD, throttles)
-        yield Save(self._hold_register, mine.text())
-        if self._settle and self._clock.monotonic() - started > self._settle:
-            # A rival may be minting whose hold this one has just overwritten: it gets time to end.
-            self._aborted, self._aborted_until = nonce, self._clock.monotonic() + ABORT_PAUSE
-            yield from self._count_lost_hold("the store was too slow to take the hold safely")
-            return None
-        yield Sleep(self._settle)
-        seen = yield from self._load_hold()
-        if seen == mine:
-            self._lost_holds = 0
-            return mine
-        if seen is None or seen == before:
-            yield from self._count_lost_hold("the store does not give back what was written")
-        return None
-
-    def _count_lost_hold(self, problem: str) -> Work:
-        yield Note("wait", problem, self.token)
-        self._lost_holds += 1
-        if self._lost_holds >= LOST_HOLDS:
-            raise StoreUnavailable(problem)
-
     def _renew(self, hold: Hold, refused: str | None, ends: float, tries: int | None = None) -> Work:
         """Mint under a hold of one's own and save, unless somebody has just done so."""
-        if (yield from self._look(refused, "adopt")) is Window.FRESH:
+        if not (yield from self._enter(hold, refused)):
             return
-        ends = min(ends, self._clock.monotonic() + hold.until - self._clock.now())
         try:
-            yield from self._mint(refused, ends, tries)
+            yield from self._mint(refused, min(ends, self._clock.monotonic() + self._claim.rest()), tries)
         except CandidRateLimitError as error:
             throttles = hold.throttles + 1
             pause = throttle_seconds(error.retry_after, throttles, self._chance.random())
@@ -220,7 +214,22 @@ class RefreshProtocol:
             yield from self._leave_hold(hold, "refused", REFUSED_HOLD)
             raise
         else:
-            yield from self._publish(refused)
+            yield from self._save()
+
+    def _enter(self, hold: Hold, refused: str | None) -> Generator[Step, Any, bool]:
+        """Make sure, at this moment, that the hold stands and that nobody has just saved a token."""
+        # Looked for between two sights of the hold, a token is not missing because of an outage.
+        if not (yield from self._claim.stands(hold)):
+            return False
+        while True:
+            started = self._clock.monotonic()
+            if (yield from self._look(refused, "adopt")) is Window.FRESH:
+                return False
+            if not (yield from self._claim.stands(hold)):
+                return False
+            if self._claim.in_time(started):
+                self._claim.entered()
+                return True
 
     def _mint(self, refused: str | None, ends: float, tries: int | None = None) -> Work:
         """Mint, and mint again after network faults and 5xx while there is time."""
@@ -247,26 +256,31 @@ class RefreshProtocol:
             yield Sleep(pause)
         raise _out_of_time("minting")
 
-    def _publish(self, refused: str | None) -> Work:
-        """Save, unless somebody saved one that lives longer; the token is good even if saving fails."""
+    def _save(self) -> Work:
+        """Save at once, because the hold keeps others away for a while only; if that fails the token is good."""
         assert self.token is not None
         try:
-            stored = self._envelope.open((yield Load(self._token_register)), self._clock.now())
-            if not stored or stored.value == refused or stored.expires_at < self.token.expires_at:
-                yield Save(self._token_register, self._envelope.seal(self.token))
+            yield Save(self._register, self._envelope.seal(self.token))
             return
         except StoreUnavailable as error:
             reason = str(error)
         yield Note("fail_open", f"not shared: {reason}", self.token)
+
+    def _publish(self, refused: str | None) -> Work:
+        """Save what was minted without a hold, unless somebody saved a token that lives longer."""
+        assert self.token is not None
+        with contextlib.suppress(StoreUnavailable):
+            stored = self._envelope.open((yield Load(self._register)), self._clock.now())
+            if not stored or stored.value == refused or stored.expires_at < self.token.expires_at:
+                yield from self._save()
 
     def _leave_hold(self, mine: Hold, reason: Reason, seconds: float, throttles: int = 0) -> Work:
         """Keep the fleet away for some seconds; this process alone if the fleet cannot be told."""
         yield Note("back_off", f"{reason} for {seconds:.0f} s", self.token)
         if reason == "throttled":
             self._alone.pause(self._clock.monotonic() + seconds, throttles)
-        hold = Hold(mine.owner, mine.nonce, reason, seconds, self._clock.now() + seconds, throttles)
         with contextlib.suppress(StoreUnavailable):
-            yield Save(self._hold_register, hold.text())
+            yield from self._claim.turn(mine, reason, seconds, throttles)
 
     def _mint_alone(self, refused: str | None, ends: float) -> Work:
         """Work without the store, on a token of this process's own, under a cap."""
@@ -285,32 +299,21 @@ class RefreshProtocol:
 
     def _look(self, refused: str | None, decision: str) -> Generator[Step, Any, Window]:
         """Load the shared token, keep the better of it and the one in memory, and say how good that is."""
-        stored = self._envelope.open((yield Load(self._token_register)), self._clock.now())
+        stored = self._envelope.open((yield Load(self._register)), self._clock.now())
         self._stored = stored or self._stored
-        if stored and stored.value != refused and stored != self.token:
+        if stored and stored.value != refused and (self.token is None or stored.value != self.token.value):
             known = self._window(refused) is not Window.EXPIRED and self.token
             if not known or stored.expires_at > known.expires_at:
                 self.token = stored
                 yield Note(decision, "from the store", stored)
         return self._window(refused)
 
-    def _load_hold(self) -> Generator[Step, Any, Hold | None]:
-        hold = read_hold((yield Load(self._hold_register)))
-        self._watch.see(hold, self._clock.monotonic())
-        return hold
-
-    def _left(self, hold: Hold) -> float:
-        """Say for how many seconds a hold still keeps this process from minting."""
-        if hold.nonce == self._aborted:
-            return max(0.0, self._aborted_until - self._clock.monotonic())
-        if self._stored and hold.fulfilled_by(self._stored):
-            return 0.0
-        return self._watch.left(hold, self._clock.now(), self._clock.monotonic())
-
     def _window(self, refused: str | None) -> Window:
-        if self.token is None or self.token.value == refused:
+        if self._token is None or self._token.value == refused:
             return Window.EXPIRED
-        return self.token.window(self._clock.now(), self._earliness)
+        left = self._token_ends - self._clock.monotonic()
+        now = max(self._clock.now(), self._token.expires_at - left)
+        return self._token.window(now, self._earliness)
 
     def _postpone_renewal(self) -> None:
         assert self.token is not None

@@ -10,6 +10,8 @@ from typing import NoReturn
 
 ADVISORY_SHARE, ADVISORY_CAP = 0.2, 3600.0
 MANDATORY_SHARE, MANDATORY_CAP = 0.05, 300.0
+CLOCK_SKEW = 10_800.0
+"""Seconds by which another host's clock may be ahead of ours before its dates are taken for garbage."""
 
 
 class Window(enum.Enum):

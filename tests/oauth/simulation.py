@@ -1,10 +1,11 @@
-"""A fleet of processes in virtual time: the refresh protocol under delays, losses, crashes and skewed clocks.
+"""A fleet of processes in virtual time: the refresh protocol under delays, losses, crashes and wrong clocks.
 
 Everything is drawn from one seed, so a failing run is replayed by its number.
 """
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import random
@@ -14,26 +15,51 @@ from dataclasses import dataclass, field
 
 from candid_provider.exceptions import CandidError
 from candid_provider.oauth.credentials import ClientCredentials
+from candid_provider.oauth.envelope import Envelope
 from candid_provider.oauth.protocol import RefreshProtocol
 from candid_provider.oauth.steps import Clock, Load, Mint, Note, Save, Sleep, Step, Steps
 from candid_provider.oauth.store import StoreUnavailable
 from candid_provider.oauth.token import AccessToken
 
 CREDENTIALS = ClientCredentials("simulated", "simulated-secret", "https://candid.test/api/auth/v2/token")
+ENVELOPE = Envelope(CREDENTIALS)
+# Hundreds of processes open the same few envelopes.
+ENVELOPE._fernet.decrypt = functools.lru_cache(1000)(ENVELOPE._fernet.decrypt)  # type: ignore[method-assign]
 EPOCH = 1_800_000_000.0
 LIFE = 18_000.0
 
+TRY_TIMEOUT, GIVES_UP = 5.0, 35.0
+"""Seconds after which a task's client sends a request to the API server again, and gives up (Airflow 3.3)."""
+
 Delay = Callable[[random.Random], float]
+Span = tuple[float, float]
 
 
 def calm(chance: random.Random) -> float:
     """Answer like an API server in good health: 5 to 50 ms."""
-    return chance.uniform(0.005, 0.05)
+    return 0.005 + 0.045 * chance.random()
+
+
+def busy(chance: random.Random) -> float:
+    """Answer within 10 to 500 ms, there and back."""
+    return 0.005 + 0.245 * chance.random()
 
 
 def harsh(chance: random.Random) -> float:
     """Answer mostly fast, one time in ten with a tail of seconds, as a busy API server does."""
     return calm(chance) if chance.random() < 0.9 else min(chance.paretovariate(0.8), 12.0)
+
+
+@dataclass
+class Minted:
+    """What became of one token."""
+
+    value: str
+    asked: float
+    expires: float
+    process: Process
+    alone: bool
+    landed: float | None = None
 
 
 @dataclass
@@ -46,6 +72,10 @@ class World:
     :param endpoint: called with the time of a mint request; raises what the endpoint answers, or nothing.
     :param one_token: the endpoint gives out the same token again and again.
     :param store: called with the time of an operation; raises if the store fails it.
+    :param stalls: spans in which the store does nothing for anybody and then everything.
+    :param missing: spans in which reads find nothing and saves fail, as in an outage of Airflow 3.1 to 3.3.
+    :param lost: share of replies that are lost; the client asks again, so a save is carried out twice.
+    :param late: share of saves that are carried out once more, up to 30 s later.
     """
 
     seed: int
@@ -55,15 +85,22 @@ class World:
     store: Callable[[float], None] = lambda now: None
     settle: float = 1.0
     one_token: bool = False
+    stalls: tuple[Span, ...] = ()
+    missing: tuple[Span, ...] = ()
+    lost: float = 0.0
+    late: float = 0.0
     now: float = 0.0
     registers: dict[str, str] = field(default_factory=dict)
     posts: list[float] = field(default_factory=list)
+    minted: list[Minted] = field(default_factory=list)
+    defaced: list[float] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
     loads: Counter[int] = field(default_factory=Counter)
     saves: int = 0
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
+        self.trace: Callable[[str], None] | None = None
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
 
@@ -76,30 +113,70 @@ class World:
             self.now, _, event = heapq.heappop(self._events)
             event()
 
+    def deface(self, register: str) -> None:
+        """Save what a person's browser shows of a masked Variable: asterisks."""
+        self.registers[register] = "***"
+        self.defaced.append(self.now)
+
+    def after_stalls(self, time: float) -> float:
+        """Say when something due at a time happens, given that the store may be stalled then."""
+        for start, end in self.stalls:
+            if start <= time < end:
+                return end + 0.5 * self.chance.random()
+        return time
+
+    def tell(self, who: object, what: str, *about: object) -> None:
+        """Print what happens, if this run is a replay."""
+        if self.trace:
+            self.trace(f"{self.now:9.3f} {who:>4} " + what.format(*about))
+
 
 class Process:
     """Run the protocol for one process of a world; it may start late, have a wrong clock, and be killed.
 
     :param skew: seconds by which its wall clock is wrong.
+    :param step: when its wall clock jumps, and by how many seconds.
+    :param dies_at: number of the step at which it is killed; half of them are still carried out.
     """
 
-    def __init__(self, world: World, number: int, *, skew: float = 0.0) -> None:
+    def __init__(
+        self,
+        world: World,
+        number: int,
+        *,
+        skew: float = 0.0,
+        step: tuple[float, float] = (0.0, 0.0),
+        dies_at: int | None = None,
+    ) -> None:
         self.world, self.number, self.skew = world, number, skew
+        self._step, self._dies_at = step, dies_at
         self.protocol = RefreshProtocol(
             CREDENTIALS,
-            Clock(lambda: EPOCH + world.now + skew, lambda: world.now),
+            Clock(self.clock, lambda: world.now),
             settle=world.settle,
             owner=f"host:{number}",
             chance=random.Random(world.chance.getrandbits(64)),
+            envelope=ENVELOPE,
         )
         self.got: AccessToken | None = None
         self.error: CandidError | None = None
         self.waited = 0.0
-        self.dead = self._busy = False
+        self.dead = self._busy = self._alone = False
+
+    def clock(self) -> float:
+        when, jump = self._step
+        return EPOCH + self.world.now + self.skew + (jump if self.world.now >= when else 0.0)
 
     @property
     def ended(self) -> bool:
         return self.dead or self.got is not None or self.error is not None
+
+    @property
+    def got_expired(self) -> bool:
+        """Whether the token it has was over, by the endpoint's clock, when it was handed out."""
+        return self.got is not None and any(
+            mint.value == self.got.value and mint.expires <= self._asked + self.waited for mint in self.world.minted
+        )
 
     def ask(self, at: float, refused: str | None = None) -> None:
         """Ask for a token at a time, unless this process is still waiting for one."""
@@ -107,7 +184,7 @@ class Process:
         def start() -> None:
             if self._busy:
                 return
-            self._busy = True
+            self._busy, self._alone = True, False
             self.got, self.error, self._asked = None, None, self.world.now
             self._steps = self.protocol.obtain(refused)
             self._go_on(lambda steps: next(steps))
@@ -124,6 +201,8 @@ class Process:
             step = move(self._steps)
             while isinstance(step, Note):
                 self.world.notes[step.decision] += 1
+                self._alone |= step.decision == "fail_open"
+                self.world.tell(self.number, "{}", step)
                 step = next(self._steps)
         except StopIteration as done:
             self.got = done.value
@@ -132,55 +211,97 @@ class Process:
         else:
             self._perform(step)
             return
+        self.world.tell(self.number, "has {}", self.got or self.error)
         self.waited, self._busy = self.world.now - self._asked, False
 
     def _perform(self, step: Step) -> None:
         world = self.world
+        if self._dies_at is not None:
+            self._dies_at -= 1
+            if self._dies_at < 0:
+                self.kill()
+                world.tell(self.number, "dies at {}", step)
+                if world.chance.random() < 0.5:
+                    return
         match step:
             case Sleep(seconds):
                 world.at(world.now + seconds, lambda: self._go_on(lambda steps: steps.send(None)))
             case Load() | Save():
-                world.at(world.now + world.delay(world.chance), lambda: self._reach_store(step))
+                self._send(step, world.now)
             case Mint():
+                world.tell(self.number, "mints, its clock wrong by {:.0f} s", self.clock() - EPOCH - world.now)
                 world.posts.append(world.now)
-                started = EPOCH + world.now + self.skew
-                world.at(world.now + world.mint_seconds(world.chance), lambda: self._minted(started))
+                asked, started = world.now, self.clock()
+                world.at(world.now + world.mint_seconds(world.chance), lambda: self._minted(asked, started))
 
-    def _reach_store(self, step: Load | Save) -> None:
+    def _send(self, step: Load | Save, first_sent: float, sent: float | None = None) -> None:
+        """Send a request to the store, again after a lost reply, until the client gives up."""
+        world, sent = self.world, first_sent if sent is None else sent
+        if sent - first_sent >= GIVES_UP:
+            world.at(sent, lambda: self._deliver(StoreUnavailable("no answer in time")))
+            return
+        reached = world.after_stalls(sent + world.delay(world.chance))
+        answered = world.after_stalls(reached + world.delay(world.chance))
+        # A client that has given up does not keep the server from carrying out what reached it.
+        in_time = answered - first_sent <= GIVES_UP
+        lost = in_time and world.lost and world.chance.random() < world.lost
+        world.at(reached, lambda: self._reach_store(step, answered if in_time and not lost else None))
+        if lost:
+            world.at(sent + TRY_TIMEOUT, lambda: self._send(step, first_sent, world.now))
+        elif not in_time:
+            world.at(first_sent + GIVES_UP, lambda: self._deliver(StoreUnavailable("no answer in time")))
+        if world.late and isinstance(step, Save) and world.chance.random() < world.late:
+            world.at(reached + 30 * world.chance.random(), lambda: self._reach_store(step, None))
+
+    def _reach_store(self, step: Load | Save, answered: float | None) -> None:
+        """Let the store carry a request out, and answer at a time, or never."""
         world = self.world
+        answer: str | StoreUnavailable | None = None
+        absent = bool(world.missing) and any(start <= world.now < end for start, end in world.missing)
         try:
             world.store(world.now)
-        except StoreUnavailable as failure:
-            self._answer_later(failure)
-            return
-        if isinstance(step, Save):
-            world.registers[step.register] = step.value
-            world.saves += 1
-            self._answer_later(None)
-        else:
-            world.loads[self.number] += 1
-            self._answer_later(world.registers.get(step.register))
-
-    def _answer_later(self, answer: str | StoreUnavailable | None) -> None:
-        def deliver() -> None:
-            if isinstance(answer, StoreUnavailable):
-                self._go_on(lambda steps: steps.throw(answer))
+            if isinstance(step, Load):
+                world.loads[self.number] += 1
+                answer = None if absent else world.registers.get(step.register)
+            elif absent:
+                answered = None if answered is None else answered + 1 + 9 * world.chance.random()
+                raise StoreUnavailable("the API server failed")
             else:
-                self._go_on(lambda steps: steps.send(answer))
+                world.registers[step.register] = step.value
+                world.saves += 1
+                self._land(step)
+        except StoreUnavailable as failure:
+            answer = failure
+        world.tell(self.number, "{} is carried out: {!r:.70}", step, answer)
+        if answered is not None:
+            world.at(answered, lambda: self._deliver(answer))
 
-        self.world.at(self.world.now + self.world.delay(self.world.chance), deliver)
+    def _land(self, step: Save) -> None:
+        token = ENVELOPE.open(step.value, self.clock())
+        for mint in self.world.minted:
+            if token and mint.value == token.value and mint.landed is None:
+                mint.landed = self.world.now
 
-    def _minted(self, started: float) -> None:
+    def _deliver(self, answer: str | StoreUnavailable | None) -> None:
+        if isinstance(answer, StoreUnavailable):
+            failure = answer
+            self._go_on(lambda steps: steps.throw(failure))
+        else:
+            self._go_on(lambda steps: steps.send(answer))
+
+    def _minted(self, asked: float, started: float) -> None:
+        world = self.world
         refusal: CandidError | None = None
         try:
-            self.world.endpoint(self.world.now)
+            world.endpoint(world.now)
         except CandidError as error:
             refusal = error
         if refusal is not None:
             failure = refusal
             self._go_on(lambda steps: steps.throw(failure))
             return
-        value = "token" if self.world.one_token else f"token-{len(self.world.posts)}-{self.number}"
+        value = "token" if world.one_token else f"token-{len(world.minted)}-{self.number}"
+        world.minted.append(Minted(value, asked, asked + LIFE, self, self._alone))
         token = AccessToken(value, started, started + LIFE, f"host:{self.number}")
         self._go_on(lambda steps: steps.send(token))
 

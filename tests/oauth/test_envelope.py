@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candid_provider.oauth.credentials import MAX_LIFE, ClientCredentials
-from candid_provider.oauth.envelope import CLOCK_SKEW, Envelope
-from candid_provider.oauth.token import AccessToken
+from candid_provider.oauth.envelope import Envelope
+from candid_provider.oauth.token import CLOCK_SKEW, AccessToken
 
 NOW = 1_800_000_000.0
 CREDENTIALS = ClientCredentials("some-client", "some-secret", "https://api.invalid/token")

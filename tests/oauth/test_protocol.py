@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import pytest
 
 from candid_provider.exceptions import CandidAuthError, CandidRateLimitError, CandidUnavailableError
 from candid_provider.oauth.store import StoreUnavailable
-from tests.oauth.simulation import LIFE, Process, World, calm, fleet, harsh
+from tests.oauth.simulation import CREDENTIALS, LIFE, Process, World, calm, fleet, harsh
 
 SEEDS = range(150)
 
@@ -227,9 +228,8 @@ def test_garbage_in_the_store_blocks_nobody(garbage: str) -> None:
 def test_a_hold_dated_far_ahead_blocks_nobody() -> None:
     world = World(2)
     (process,) = fleet(world, 1)
-    register = process.protocol._hold_register
     hold = '{"v":1,"owner":"x","nonce":"y","reason":"throttled","seconds":1e9,"until":4070908800.0}'
-    world.registers[register] = hold
+    world.registers[CREDENTIALS.hold_register] = hold
     world.run()
     assert process.got
     assert process.waited < 3
@@ -272,3 +272,105 @@ def test_clocks_that_are_minutes_apart_cause_no_storm() -> None:
         world.run()
         assert all(process.got for process in processes), f"seed {seed}"
         assert len(world.posts) == 1, f"seed {seed}"
+
+
+@pytest.mark.requirement(9)
+def test_two_days_of_ten_thousand_tasks_a_day_mint_seven_times_a_day_at_the_most() -> None:
+    day, tasks = 86_400.0, 10_000
+    world = World(11)
+    late: list[float] = []
+    for number in range(2 * tasks):
+        process = Process(world, number)
+        start = world.chance.uniform(0, 2 * day)
+        # A task asks again and again while it runs, for a second or for an hour.
+        length = min(3600.0, world.chance.paretovariate(0.5))
+        for _ in range(3):
+            process.ask(start + world.chance.uniform(0, length))
+        world.at(start + length + 60, partial(_note_wait, process, late))
+    world.run(2 * day + 7200)
+    assert len(world.posts) <= 14
+    # Who finds no token waits; who finds one in its advisory window does not, but for the one who renews it.
+    assert sum(waited > 0.5 for waited in late) <= len(world.posts) + 3
+    assert not any(mint.alone for mint in world.minted)
+
+
+def _note_wait(process: Process, waits: list[float]) -> None:
+    assert process.got
+    assert not process.got_expired
+    waits.append(process.waited)
+
+
+@pytest.mark.requirement(16)
+@pytest.mark.parametrize("jump", [-600.0, 600.0])
+def test_a_clock_that_is_set_in_mid_life_uses_no_token_that_is_over(jump: float) -> None:
+    for seed in range(20):
+        world = World(seed)
+        processes = [
+            Process(world, number, skew=world.chance.uniform(-600, 600), step=(LIFE / 2, jump * (number % 2)))
+            for number in range(8)
+        ]
+        for minute in range(0, 700):
+            for process in processes:
+                process.ask(60 * minute + world.chance.uniform(0, 60))
+            world.run(60 * minute + 59.9)
+            assert not any(process.error or process.got_expired for process in processes), f"seed {seed}"
+        # 700 minutes are two lives and a third; a clock that is set costs one more.
+        assert len(world.posts) <= 5, f"seed {seed}"
+
+
+@pytest.mark.requirement(16)
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_by_an_hour_causes_no_storm(jump: float) -> None:
+    for seed in range(20):
+        world = World(seed)
+        processes = [Process(world, number, step=(LIFE / 2, jump * (number % 2))) for number in range(8)]
+        for minute in range(0, 700):
+            for process in processes:
+                process.ask(60 * minute + world.chance.uniform(0, 60))
+        world.run(700 * 60.0)
+        assert len(world.posts) <= 5, f"seed {seed}"
+
+
+@pytest.mark.requirement(14)
+@pytest.mark.parametrize("later", [0.5, 5.0, 30.0])
+def test_an_old_token_written_late_over_a_newer_one_is_gone_after_one_read(later: float) -> None:
+    for seed in range(50):
+        world = World(seed)
+        processes = fleet(world, 8)
+        world.run()
+        old = dict(world.registers)
+        (refused,) = tokens(processes)
+        for process in processes:
+            process.ask(100.0, refused=refused)
+        world.run(110.0)
+        world.at(110.0 + later, partial(world.registers.update, old))
+        newcomer = Process(world, 99)
+        newcomer.ask(150.0)
+        world.run(160.0)
+        assert newcomer.got
+        assert newcomer.got.value == refused
+        newcomer.ask(161.0, refused=refused)
+        world.run()
+        assert newcomer.got
+        assert newcomer.got.value != refused
+        assert world.registers[CREDENTIALS.token_register] != old[CREDENTIALS.token_register]
+        assert len(world.posts) <= 3, f"seed {seed}"
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.75, 1.5])
+def test_a_store_that_is_always_slow_shares_a_token_all_the_same(seconds: float) -> None:
+    world = World(3, delay=lambda chance: seconds)
+    processes = fleet(world, 20)
+    world.run()
+    assert len(world.posts) == 1
+    assert all(process.got for process in processes)
+
+
+@pytest.mark.requirement(10)
+def test_an_outage_of_half_a_minute_makes_nobody_mint_alone() -> None:
+    for seed in range(50):
+        world = World(seed, stalls=((0.05, 30.0),))
+        processes = fleet(world, 64)
+        world.run()
+        assert len(world.posts) == 1, f"seed {seed}"
+        assert all(process.got for process in processes), f"seed {seed}"

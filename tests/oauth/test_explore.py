@@ -1,0 +1,63 @@
+"""The refresh protocol under everything that can go wrong with a store, a hundred thousand times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from candid_provider.oauth.claim import Claim
+from candid_provider.oauth.steps import Sleep, Step
+from tests.oauth.explore import PROFILES, explore, explore_all, run, table_of
+
+SEEDS_A_PROFILE = 5_000
+"""Ten profiles of so many runs with two starts each make a hundred thousand."""
+CALM = ("calm", "busy", "clocks", "deaths", "people")
+
+
+@pytest.mark.slow
+@pytest.mark.requirement(1)
+@pytest.mark.requirement(4)
+@pytest.mark.requirement(13)
+@pytest.mark.requirement(14)
+@pytest.mark.requirement(16)
+def test_a_hundred_thousand_starts_in_every_weather(capsys: pytest.CaptureFixture[str]) -> None:
+    found = explore_all(PROFILES, SEEDS_A_PROFILE)
+    with capsys.disabled():
+        Console(width=150).print("", table_of(found))
+    replay = "replay with python -m tests.oauth.explore --profile {} --replay {}"
+    for name, one in found.items():
+        for seed in one.stuck + one.expired:
+            pytest.fail(f"stuck, or a token that was over: {replay.format(name, seed)}")
+        most = 0 if name in CALM else 0.005 * one.starts
+        assert len(one.duplicates) <= most, replay.format(name, one.duplicates[0])
+    assert sum(one.starts for one in found.values()) >= 100_000
+
+
+def test_a_run_is_replayed_by_its_seed() -> None:
+    traces: tuple[list[str], list[str]] = ([], [])
+    runs = [run(PROFILES["everything"], 7, trace.append) for trace in traces]
+    assert runs[0] == runs[1]
+    # What is sealed twice looks different.
+    first, second = ([re.sub("gAAAA.*", "sealed", line) for line in trace] for trace in traces)
+    assert first == second != []
+
+
+@pytest.mark.parametrize(
+    ("profile", "rule", "broken"),
+    [("busy", "stands", lambda self, mine: always()), ("tails", "in_time", lambda self, started: True)],
+)
+def test_without_a_rule_of_the_claim_the_explorer_finds_duplicates(
+    profile: str, rule: str, broken: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not explore(profile, range(400)).duplicates
+    monkeypatch.setattr(Claim, rule, broken)
+    assert len(explore(profile, range(400)).duplicates) > 1
+
+
+def always() -> Generator[Step, Any, bool]:
+    yield Sleep(0)
+    return True
