@@ -20,7 +20,8 @@ from candid_provider.api.routes import route_of
 from candid_provider.api.settings import CandidSettings
 from candid_provider.exceptions import CandidConfigError, CandidError, CandidRateLimitError, CandidUnavailableError
 from candid_provider.oauth.auth import CandidAuth
-from candid_provider.oauth.source import TokenSource
+from candid_provider.oauth.rotation import Tokens
+from candid_provider.oauth.unanswered import explain
 from candid_provider.oauth.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ class CandidClient(httpx.Client):
     :param retry_deadline: seconds within which a call is sent again.
     """
 
-    def __init__(
-        self, settings: CandidSettings, source: TokenSource, *, retry_deadline: float = RETRY_DEADLINE
-    ) -> None:
+    def __init__(self, settings: CandidSettings, source: Tokens, *, retry_deadline: float = RETRY_DEADLINE) -> None:
         super().__init__(**_options(settings, source))
         self.settings, self.retry_deadline = settings, retry_deadline
 
@@ -85,9 +84,7 @@ class CandidAsyncClient(httpx.AsyncClient):
     :param retry_deadline: seconds within which a call is sent again.
     """
 
-    def __init__(
-        self, settings: CandidSettings, source: TokenSource, *, retry_deadline: float = RETRY_DEADLINE
-    ) -> None:
+    def __init__(self, settings: CandidSettings, source: Tokens, *, retry_deadline: float = RETRY_DEADLINE) -> None:
         super().__init__(**_options(settings, source))
         self.settings, self.retry_deadline = settings, retry_deadline
 
@@ -108,7 +105,7 @@ def tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _options(settings: CandidSettings, source: TokenSource) -> dict[str, Any]:
+def _options(settings: CandidSettings, source: Tokens) -> dict[str, Any]:
     return {
         "base_url": settings.candid_api,
         "auth": CandidAuth(source, (settings.candid_api, settings.pre_encounter)),
@@ -206,7 +203,7 @@ def _result(
 def _broken(call: Call, error: httpx.HTTPError) -> CandidUnavailableError:
     never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     return CandidUnavailableError(
-        f"{call.route}: no answer ({type(error).__name__}); check the network and the connection's host",
+        f"{call.route}: no answer: {explain(error)}",
         route=call.route,
         outcome_unknown=not never_sent and not call.retry,
     )

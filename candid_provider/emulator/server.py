@@ -44,6 +44,10 @@ class Emulator:
         """Make every token minted so far invalid; how many there were."""
         return self._emulation.tokens.revoke()
 
+    def rotate_secret(self, client_secret: str) -> None:
+        """Accept another client secret from now on and no other; tokens minted so far become invalid."""
+        self._emulation.tokens.rotate(client_secret)
+
 
 def _listen(host: str, port: int) -> socket.socket:
     # getaddrinfo would wrap 70000 round to 4464.

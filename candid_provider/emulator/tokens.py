@@ -56,6 +56,7 @@ class Tokens:
     def __init__(self, config: EmulatorConfig, clock: Clock = time.time) -> None:
         self._config = config
         self._clock = clock
+        self._client_secret = config.client_secret
         self._live: dict[str, float] = {}
         self._mints: deque[float] = deque()
         self.minted = self.rate_limited = self.refused = 0
@@ -82,12 +83,17 @@ class Tokens:
         revoked, self._live = len(self._live), {}
         return revoked
 
+    def rotate(self, client_secret: str) -> None:
+        """Accept another secret from now on and no other; tokens minted so far become invalid."""
+        self._client_secret = client_secret
+        self.revoke()
+
     def counts(self) -> dict[str, int]:
         return {"minted": self.minted, "rate_limited": self.rate_limited, "refused": self.refused}
 
     def _check_credentials(self, client_id: str, client_secret: str) -> None:
         config = self._config
-        if not (_same(client_id, config.client_id) and _same(client_secret, config.client_secret)):
+        if not (_same(client_id, config.client_id) and _same(client_secret, self._client_secret)):
             self.refused += 1
             raise Refusal(401, {"detail": "Invalid client credentials"})
 

@@ -23,10 +23,11 @@ from candid_provider.exceptions import CandidConfigError, CandidError
 from candid_provider.get_provider_info import CONNECTION_FIELDS, DEFAULT_CONN_ID, UI_FIELD_BEHAVIOUR
 from candid_provider.hooks import sdk
 from candid_provider.hooks.connection import settings_of
+from candid_provider.oauth.rotation import RotatingSource
 from candid_provider.oauth.signature import SignatureCheck
 from candid_provider.oauth.source import TokenSource
 from candid_provider.oauth.state import TokenState, read_state
-from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, TokenStore
+from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, StoreUnavailable, TokenStore
 from candid_provider.token_stores.variable import VariableTokenStore
 from candid_provider.token_stores.xcom import XComTokenStore
 
@@ -39,8 +40,8 @@ STORES: Mapping[str, Callable[[], TokenStore]] = {
     "file": FileTokenStore,
     "memory": MemoryTokenStore,
 }
-TEST_DEADLINE = 15.0
-"""Seconds the Test button may take for a token, and again for its request."""
+TEST_DEADLINE = 5.0
+"""Seconds the Test button may take for a token, and again for its one request."""
 
 # One token source a process and credentials, so that all hooks of a process share one token in memory.
 _sources: dict[tuple[str, str, str | None], TokenSource] = {}
@@ -63,7 +64,7 @@ class CandidHook(BaseHook):
         super().__init__()
         self.candid_conn_id = candid_conn_id
         self._token_store = token_store
-        self._own_source: TokenSource | None = None
+        self._own_sources: dict[str, TokenSource] = {}
 
     def get_conn(self) -> CandidClient:
         """Give this hook's client: an ``httpx.Client`` with the API's base URL and managed auth.
@@ -79,18 +80,16 @@ class CandidHook(BaseHook):
 
         :raises CandidConfigError: the connection is wrong; names the field and the fix.
         """
-        settings = settings_of(await get_async_connection(self.candid_conn_id))
-        # In a thread: masking asks the supervisor, which must not happen on the triggerer's event loop.
-        await asyncio.to_thread(mask_secret, settings.client_secret)
+        settings = await self._aread_settings()
         await asyncio.to_thread(tls_context)
-        return CandidAsyncClient(settings, self._source(settings))
+        return CandidAsyncClient(settings, self._tokens(settings))
 
     def get_token(self) -> str:
         """Give the bearer, masked in Airflow's logs before it is returned.
 
         :raises CandidAuthError: Candid refuses the credentials.
         """
-        return self._source(self._settings).token().value
+        return self._managed.token().value
 
     def send(self, call: Call) -> Any:
         """Send a call and give its parsed answer.
@@ -148,20 +147,21 @@ class CandidHook(BaseHook):
             yield module.AsyncCandidApiClient(**sdk.options(http))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Check the connection: ask for a token and list one payer (Candid: GET /api/payers/v4).
+        """Check the connection: list one payer on the shared token, or on one minted for the test.
 
-        The token stays in memory, because Airflow tests a connection under a made-up id and outside a task.
+        Such a token stays in memory, because Airflow tests a connection under a made-up id and outside a task
+        (Candid: POST /api/auth/v2/token, GET /api/payers/v4).
         """
         try:
             settings = dataclasses.replace(self._settings, timeout=min(self._settings.timeout, TEST_DEADLINE))
             source = TokenSource(
                 settings.credentials,
-                MemoryTokenStore(),
+                _copied(_store_named(settings.store), settings.credentials.token_register),
                 on_token=mask_secret,
                 deadline=TEST_DEADLINE,
                 verify=_verification(settings),
             )
-            with CandidClient(settings, source, retry_deadline=TEST_DEADLINE) as client:
+            with CandidClient(settings, source, retry_deadline=0.0) as client:
                 send(client, Call(method="GET", path="/api/payers/v4", params={"limit": 1}))
         except CandidError as error:
             return False, str(error)
@@ -231,24 +231,51 @@ class CandidHook(BaseHook):
 
     @cached_property
     def _settings(self) -> CandidSettings:
+        return self._read_settings()
+
+    @cached_property
+    def _client(self) -> CandidClient:
+        return CandidClient(self._settings, self._managed)
+
+    @cached_property
+    def _managed(self) -> RotatingSource:
+        return self._tokens(self._settings)
+
+    def _read_settings(self) -> CandidSettings:
         settings = settings_of(self.get_connection(self.candid_conn_id))
         mask_secret(settings.client_secret)
         return settings
 
-    @cached_property
-    def _client(self) -> CandidClient:
-        return CandidClient(self._settings, self._source(self._settings))
+    async def _aread_settings(self) -> CandidSettings:
+        settings = settings_of(await get_async_connection(self.candid_conn_id))
+        # In a thread: masking asks the supervisor, which must not happen on the triggerer's event loop.
+        await asyncio.to_thread(mask_secret, settings.client_secret)
+        return settings
+
+    def _tokens(self, settings: CandidSettings) -> RotatingSource:
+        async def areread() -> TokenSource | None:
+            return self._rotated(settings, await self._aread_settings())
+
+        return RotatingSource(self._source(settings), lambda: self._rotated(settings, self._read_settings()), areread)
+
+    def _rotated(self, old: CandidSettings, new: CandidSettings) -> TokenSource | None:
+        """Give a source for the credentials that the connection has by now, if it still leads to the same place."""
+        moved = (new.candid_api, new.pre_encounter) != (old.candid_api, old.pre_encounter)
+        if moved or new.credentials.fingerprint == old.credentials.fingerprint:
+            return None
+        return self._source(new)
 
     def _source(self, settings: CandidSettings) -> TokenSource:
-        if self._own_source is None and self._token_store is not None:
-            self._own_source = _token_source(settings, self._token_store)
-        if self._own_source is not None:
-            return self._own_source
-        key = (settings.credentials.fingerprint, settings.store, settings.verify_jwt)
+        if self._token_store is not None:
+            key = settings.credentials.fingerprint
+            if key not in self._own_sources:
+                self._own_sources[key] = _token_source(settings, self._token_store)
+            return self._own_sources[key]
+        key_of_all = (settings.credentials.fingerprint, settings.store, settings.verify_jwt)
         with _sources_lock:
-            if key not in _sources:
-                _sources[key] = _token_source(settings, _store_named(settings.store))
-            return _sources[key]
+            if key_of_all not in _sources:
+                _sources[key_of_all] = _token_source(settings, _store_named(settings.store))
+            return _sources[key_of_all]
 
 
 def _store_named(name: str) -> TokenStore:
@@ -268,6 +295,14 @@ def _store_named(name: str) -> TokenStore:
         " and has settle, load and save (candid_provider.oauth.store.TokenStore)",
         field="store",
     )
+
+
+def _copied(store: TokenStore, register: str) -> MemoryTokenStore:
+    """Copy a register into memory, if the store can be read from here."""
+    copy = MemoryTokenStore()
+    with contextlib.suppress(StoreUnavailable):
+        copy.save(register, store.load(register) or "")
+    return copy
 
 
 def _token_source(settings: CandidSettings, store: TokenStore) -> TokenSource:

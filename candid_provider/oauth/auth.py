@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Generator, Iterable
 
 import httpx
 
-from candid_provider.oauth.source import TokenSource
+from candid_provider.oauth.rotation import Tokens
 from candid_provider.oauth.token import AccessToken
 
 Origin = tuple[str, str, int | None]
@@ -30,7 +30,7 @@ class CandidAuth(httpx.Auth):
     :param urls: base URLs of the hosts that may see the bearer; scheme, host and port must be equal.
     """
 
-    def __init__(self, source: TokenSource, urls: Iterable[str]) -> None:
+    def __init__(self, source: Tokens, urls: Iterable[str]) -> None:
         self._source = source
         self._origins = frozenset(origin(httpx.URL(url)) for url in urls)
 

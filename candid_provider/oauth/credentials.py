@@ -20,6 +20,7 @@ from candid_provider.exceptions import (
 )
 from candid_provider.oauth.retry_after import retry_after_seconds
 from candid_provider.oauth.token import AccessToken
+from candid_provider.oauth.unanswered import explain
 from candid_provider.oauth.unreadable import UNREADABLE
 
 DEFAULT_LIFE = 18_000.0
@@ -88,7 +89,7 @@ class ClientCredentials:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError):
             unusable = True
         except httpx.HTTPError as error:
-            problem = type(error).__name__
+            problem = explain(error)
         # Raised out here, where no httpx error, whose request holds the secret, is their context.
         if unusable:
             raise CandidConfigError(
@@ -97,7 +98,7 @@ class ClientCredentials:
             )
         if problem:
             raise CandidUnavailableError(
-                f"the token endpoint did not answer ({problem}): check the network and the connection's host",
+                f"the token endpoint did not answer: {problem}",
                 route="POST /api/auth/v2/token",
             )
         return self._outcome(status, headers, content, started, minted_by)

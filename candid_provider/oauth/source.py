@@ -32,7 +32,7 @@ GRACE = 30.0
 
 log = logging.getLogger("candid_provider.token")
 
-WARNINGS = frozenset({"fail_open", "back_off", "fence"})
+WARNINGS = frozenset({"fail_open", "back_off", "fence", "rotate"})
 RECOVERED = frozenset({"load", "adopt", "minted"})
 
 
@@ -109,6 +109,10 @@ class TokenSource:
                 await asyncio.shield(asyncio.wrap_future(lead))
             token = _outcome(await asyncio.shield(asyncio.wrap_future(flight)))
         return token
+
+    def report(self, decision: str, reason: str) -> None:
+        """Log and count a decision that was taken outside."""
+        self._log(Note(decision, reason, self._protocol.token))
 
     def condemn(self) -> None:
         """Keep the fleet from minting for a while: a token that replaced a refused one was refused, too."""

@@ -1,0 +1,76 @@
+"""Rotation: credentials that are refused are read again, once, in case somebody has changed them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from candid_provider.exceptions import CandidAuthError
+from candid_provider.oauth.source import TokenSource
+from candid_provider.oauth.token import AccessToken
+
+
+class Tokens(Protocol):
+    """What managed auth needs of whoever has tokens; see :class:`TokenSource`."""
+
+    def token(self, refused: str | None = None) -> AccessToken: ...
+
+    async def atoken(self, refused: str | None = None) -> AccessToken: ...
+
+    def condemn(self) -> None: ...
+
+    async def acondemn(self) -> None: ...
+
+
+class RotatingSource:
+    """Answer with tokens of a source, and of another one once its credentials are refused and others are found.
+
+    A secret that is changed in the connection so takes effect in tasks and triggers that are running.
+
+    :param source: where tokens come from at first.
+    :param reread: gives a source with the credentials that hold now, or None if they are the same.
+    :param areread: does so without holding the event loop.
+    """
+
+    def __init__(
+        self,
+        source: TokenSource,
+        reread: Callable[[], TokenSource | None],
+        areread: Callable[[], Awaitable[TokenSource | None]],
+    ) -> None:
+        self._source, self._reread, self._areread = source, reread, areread
+
+    def token(self, refused: str | None = None) -> AccessToken:
+        """Answer with a usable token.
+
+        :param refused: a bearer that Candid has just answered with 401; the answer is another one.
+        :raises CandidError: as :meth:`TokenSource.token`.
+        """
+        try:
+            return self._source.token(refused)
+        except CandidAuthError as error:
+            refusal = error
+        return self._turn_to(self._reread(), refusal).token(refused)
+
+    async def atoken(self, refused: str | None = None) -> AccessToken:
+        """Answer with a usable token without holding the event loop."""
+        try:
+            return await self._source.atoken(refused)
+        except CandidAuthError as error:
+            refusal = error
+        return await self._turn_to(await self._areread(), refusal).atoken(refused)
+
+    def condemn(self) -> None:
+        """Keep the fleet from minting for a while: a token that replaced a refused one was refused, too."""
+        self._source.condemn()
+
+    async def acondemn(self) -> None:
+        """Keep the fleet from minting for a while, without holding the event loop."""
+        await self._source.acondemn()
+
+    def _turn_to(self, source: TokenSource | None, refusal: CandidAuthError) -> TokenSource:
+        if source is None:
+            raise refusal
+        source.report("rotate", "the connection has other credentials now")
+        self._source = source
+        return source

@@ -1,0 +1,153 @@
+"""The Test button: what it costs, and whether its message leads to the fix."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from candid_provider.emulator import Emulator, EmulatorConfig, running
+from candid_provider.hooks.candid import CandidHook
+from tests.conftest import Connect
+from tests.oauth.scripted import HTML, Scripted, answer, serving
+
+pytestmark = pytest.mark.requirement(22)
+
+
+@pytest.fixture
+def server(connect: Connect) -> Iterator[Scripted]:
+    """A Candid that answers from a script, with the connection pointing there."""
+    with serving() as script:
+        connect(host=script.url)
+        yield script
+
+
+@pytest.fixture
+def self_signed(tmp_path: Path) -> Iterator[str]:
+    """The URL of a server whose certificate nobody has reason to trust."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    day, now = datetime.timedelta(days=1), datetime.datetime.now(datetime.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
+        .add_extension(address, critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "server.pem"
+    private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, *private) + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"https://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_shared_token_is_used(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    connect(extra={"store": "file"})
+    CandidHook().get_token()
+    minted = candid.stats()["token"]["minted"]
+    assert CandidHook().test_connection() == (True, f"Candid accepted the credentials and answered at {candid.url}")
+    assert candid.stats()["token"]["minted"] == minted == 1
+
+
+def test_without_a_shared_token_one_is_minted_and_not_shared(candid: Emulator, connect: Connect) -> None:
+    connect(extra={"store": "file"})
+    for minted in (1, 2):
+        assert CandidHook().test_connection()[0]
+        assert candid.stats()["token"]["minted"] == minted
+    assert CandidHook().token_state().token is None
+
+
+def test_a_shared_token_that_is_refused_is_replaced_for_the_test(candid: Emulator, connect: Connect) -> None:
+    connect(extra={"store": "file"})
+    CandidHook().get_token()
+    candid.revoke_tokens()
+    assert CandidHook().test_connection()[0]
+    assert candid.stats()["token"]["minted"] == 2
+
+
+def test_wrong_credentials_name_the_fields(candid: Emulator, connect: Connect) -> None:
+    connect(password="wrong-secret")
+    accepted, message = CandidHook().test_connection()
+    assert not accepted
+    assert "refused the credentials" in message
+    assert "password (Client Secret)" in message
+    assert "wrong-secret" not in message
+
+
+def test_throttled_says_for_how_long(server: Scripted) -> None:
+    server.token_answers = [answer({}, 429, Retry_After="40")]
+    accepted, message = CandidHook().test_connection()
+    assert not accepted
+    assert "asked to slow down" in message
+    assert "40 s" in message
+
+
+def test_no_network_names_the_host(connect: Connect) -> None:
+    connect(host="http://127.0.0.1:9")
+    accepted, message = CandidHook().test_connection()
+    assert not accepted
+    assert "did not answer: ConnectError; check the network and the connection's host" in message
+
+
+def test_an_untrusted_certificate_says_whom_to_trust(connect: Connect, self_signed: str) -> None:
+    connect(host=self_signed)
+    accepted, message = CandidHook().test_connection()
+    assert not accepted
+    assert "TLS: self-signed certificate; trust the server's authority with SSL_CERT_FILE" in message
+
+
+def test_no_tls_where_tls_is_expected_says_so(connect: Connect, server: Scripted) -> None:
+    connect(host=server.url.replace("http://", "https://"))
+    accepted, message = CandidHook().test_connection()
+    assert not accepted
+    assert "TLS: " in message
+    assert "schema and port" in message
+
+
+def test_a_token_of_another_environment_says_so(server: Scripted) -> None:
+    server.answers = [answer({}, 401)]
+    accepted, message = CandidHook().test_connection()
+    assert not accepted
+    assert "check that the credentials belong to the connection's environment" in message
+
+
+def test_a_host_that_is_not_candids_says_so(server: Scripted) -> None:
+    server.token_answers = [HTML]
+    accepted, message = CandidHook().test_connection()
+    assert not accepted
+    assert "the token endpoint answered HTTP 502" in message
+    assert "Jane" not in message
+
+
+def test_an_unusable_store_is_named(candid: Emulator, connect: Connect) -> None:
+    connect(extra={"store": "no.such.Store"})
+    accepted, message = CandidHook().test_connection()
+    assert not accepted
+    assert "store" in message
+
+
+def test_two_environments_share_no_token(connect: Connect) -> None:
+    with running(EmulatorConfig()) as one, running(EmulatorConfig()) as other:
+        for emulator in (one, other):
+            connect(host=emulator.url, extra={"store": "file"})
+            CandidHook().get_token()
+            assert CandidHook().test_connection()[0]
+        assert one.stats()["token"]["minted"] == other.stats()["token"]["minted"] == 1
