@@ -120,6 +120,9 @@ def _options(settings: CandidSettings, source: Tokens) -> dict[str, Any]:
 
 
 def _log(request: httpx.Request, response: httpx.Response, started: float) -> None:
+    if not log.isEnabledFor(logging.DEBUG):  # naming route and token doubles what we add to a request
+        return
+    token = request.extensions.get("candid_token")
     log.debug(
         "%s %s status=%d ms=%.0f bytes=%s token=%s",
         request.method,
@@ -127,7 +130,7 @@ def _log(request: httpx.Request, response: httpx.Response, started: float) -> No
         response.status_code,
         (time.monotonic() - started) * 1000,
         response.num_bytes_downloaded if response.is_closed else "streamed",
-        request.extensions.get("candid_token_hash", "-"),
+        token.hash if token else "-",
     )
 
 

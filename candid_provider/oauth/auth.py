@@ -59,14 +59,14 @@ class CandidAuth(httpx.Auth):
                 await self._source.acondemn()
 
     def _refused(self, response: httpx.Response, token: AccessToken) -> bool:
-        if origin(response.url) not in self._origins:  # a redirect has led elsewhere
+        if response.status_code != 401 and not (response.status_code == 403 and token.expired):
             return False
-        return response.status_code == 401 or (response.status_code == 403 and token.expired)
+        return origin(response.url) in self._origins  # not if a redirect has led elsewhere
 
 
 def _signed(request: httpx.Request, token: AccessToken) -> httpx.Request:
     request.headers["Authorization"] = f"Bearer {token.value}"
-    request.extensions["candid_token_hash"] = token.hash
+    request.extensions["candid_token"] = token
     return request
 
 
