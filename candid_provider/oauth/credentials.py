@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -67,25 +67,37 @@ class ClientCredentials:
             self.client_secret.encode()
         )
 
-    def mint(self, http: httpx.Client, *, timeout: float, minted_by: str = "") -> AccessToken:
+    def mint(
+        self,
+        http: httpx.Client,
+        *,
+        timeout: float,
+        minted_by: str = "",
+        now: Callable[[], float] = time.time,
+    ) -> AccessToken:
         """Ask the token endpoint for a new token, once.
 
         :param http: a client without auth, used for nothing else: a request that travels through another
             client's auth flow stays in the answer's history, secret included.
         :param timeout: seconds the answer may take.
+        :param minted_by: who asks.
+        :param now: tells UTC epoch seconds.
         :raises CandidAuthError: the credentials were refused.
         :raises CandidRateLimitError: too many tokens were asked for (HTTP 429).
         :raises CandidConfigError: the URL is not a token endpoint.
         :raises CandidUnavailableError: no usable answer.
         """
-        started = time.time()
+        started = now()
+        status, headers, content = self._ask(http, timeout)
+        return self._outcome(status, headers, content, started, minted_by)
+
+    def _ask(self, http: httpx.Client, timeout: float) -> tuple[int, httpx.Headers, bytes]:
         fields = {"client_id": self.client_id, "client_secret": self.client_secret}
         body: Mapping[str, Any] = {"json": fields} if self.encoding == "json" else {"data": fields}
         problem, unusable, ends = "", False, time.monotonic() + timeout
         try:
             with http.stream("POST", self.token_url, timeout=timeout, **body) as response:
-                status, headers = response.status_code, response.headers
-                content = _read(response, MAX_ANSWER_BYTES, ends)
+                return response.status_code, response.headers, _read(response, MAX_ANSWER_BYTES, ends)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError):
             unusable = True
         except httpx.HTTPError as error:
@@ -96,12 +108,10 @@ class ClientCredentials:
                 "auth_url: not a URL. Leave it empty, or give the https:// URL of the token endpoint",
                 field="auth_url",
             )
-        if problem:
-            raise CandidUnavailableError(
-                f"the token endpoint did not answer: {problem}",
-                route="POST /api/auth/v2/token",
-            )
-        return self._outcome(status, headers, content, started, minted_by)
+        raise CandidUnavailableError(
+            f"the token endpoint did not answer: {problem}",
+            route="POST /api/auth/v2/token",
+        )
 
     def _outcome(
         self, status: int, headers: Mapping[str, str], content: bytes, started: float, minted_by: str
@@ -109,7 +119,7 @@ class ClientCredentials:
         if status == 429:
             raise CandidRateLimitError(
                 "too many tokens were asked for (HTTP 429 from the token endpoint)",
-                retry_after=retry_after_seconds(headers.get("retry-after"), time.time()),
+                retry_after=retry_after_seconds(headers.get("retry-after"), started),
                 route="POST /api/auth/v2/token",
             )
         if status in REFUSALS:
@@ -128,7 +138,7 @@ class ClientCredentials:
                 f"the token endpoint answered HTTP {status}",
                 status_code=status,
                 route="POST /api/auth/v2/token",
-                retry_after=retry_after_seconds(headers.get("retry-after"), time.time()),
+                retry_after=retry_after_seconds(headers.get("retry-after"), started),
             )
         return _token_from(content, started, minted_by)
 

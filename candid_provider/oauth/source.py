@@ -32,6 +32,8 @@ GRACE = 30.0
 
 log = logging.getLogger("candid_provider.token")
 
+SYSTEM_CLOCK = Clock(time.time, time.monotonic)
+
 WARNINGS = frozenset({"fail_open", "back_off", "fence", "rotate"})
 RECOVERED = frozenset({"load", "adopt", "minted"})
 
@@ -49,6 +51,8 @@ class TokenSource:
     :param on_decision: called with the name of each decision; counts them.
     :param http: makes the client that mints, with proxies and CA settings; it must carry no auth.
     :param deadline: seconds one answer may take.
+    :param clock: the time.
+    :param sleep: waits for so many seconds of that clock.
     """
 
     def __init__(
@@ -61,10 +65,12 @@ class TokenSource:
         on_decision: Callable[[str], None] = lambda decision: None,
         http: Callable[[], httpx.Client] = httpx.Client,
         deadline: float = 60.0,
+        clock: Clock = SYSTEM_CLOCK,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._credentials, self.store, self._on_token, self._http = credentials, store, on_token, http
         self._verify, self._on_decision = verify, on_decision
-        self._deadline = deadline
+        self._deadline, self._clock, self._sleep = deadline, clock, sleep
         self._announced = ""
         self._warned: set[str] = set()
         self._set_up()
@@ -75,7 +81,7 @@ class TokenSource:
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._protocol = RefreshProtocol(
             self._credentials,
-            Clock(time.time, time.monotonic),
+            self._clock,
             settle=self.store.settle,
             owner=self._owner,
             chance=random.Random(),
@@ -188,7 +194,7 @@ class TokenSource:
             case Save(register, value):
                 self.store.save(register, value)
             case Sleep(seconds):
-                time.sleep(seconds)
+                self._sleep(seconds)
             case Mint(timeout):
                 return _within(timeout, self._mint)
             case Note():
@@ -199,7 +205,7 @@ class TokenSource:
         with self._http() as http:
             if self._verify:
                 self._verify.fetch_key(http, timeout)
-            token = self._credentials.mint(http, timeout=timeout, minted_by=self._owner)
+            token = self._credentials.mint(http, timeout=timeout, minted_by=self._owner, now=self._clock.now)
         if self._verify:
             self._verify.check(token.value)
         return token
@@ -214,7 +220,8 @@ class TokenSource:
         level = logging.WARNING if news else logging.INFO
         age = left = 0.0
         if note.token:
-            age, left = time.time() - note.token.issued_at, note.token.expires_at - time.time()
+            now = self._clock.now()
+            age, left = now - note.token.issued_at, note.token.expires_at - now
         log.log(
             level,
             "token decision=%s reason=%r age=%.0f left=%.0f hash=%s",
