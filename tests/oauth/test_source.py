@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,7 +29,8 @@ from candid_provider.exceptions import (
 from candid_provider.oauth.auth import CandidAuth
 from candid_provider.oauth.credentials import ClientCredentials
 from candid_provider.oauth.source import TokenSource
-from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, StoreUnavailable
+from candid_provider.oauth.steps import Clock
+from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, StoreUnavailable, TokenStore
 from tests.oauth.conftest import SECRET, signed_up
 from tests.oauth.scripted import HANG, Answer, Scripted, answer, everything_in
 
@@ -299,27 +301,61 @@ class ReadOnlyStore(NoStore):
         return None
 
 
-@pytest.mark.parametrize("store", [NoStore(), ReadOnlyStore()])
+class ForgetfulStore:
+    settle = 0.0
+
+    def load(self, register: str) -> str | None:
+        return None
+
+    def save(self, register: str, value: str) -> None:
+        pass
+
+
+class ShadowedStore(ForgetfulStore):
+    """Always gives what somebody else put there, as a secrets backend does that is read first."""
+
+    def load(self, register: str) -> str | None:
+        return "***"
+
+
+@pytest.mark.requirement(10)
+@pytest.mark.parametrize(
+    ("store", "why"),
+    [
+        pytest.param(NoStore(), "this store is closed", id="unreadable"),
+        pytest.param(ReadOnlyStore(), "this store is closed", id="unwritable"),
+        pytest.param(ForgetfulStore(), "does not give back what was written", id="forgetful"),
+        pytest.param(ShadowedStore(), "does not give back what was written", id="shadowed"),
+    ],
+)
 def test_a_store_that_fails_costs_sharing_only(
-    emulator: Emulator, store: NoStore, caplog: pytest.LogCaptureFixture
+    emulator: Emulator, store: TokenStore, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = TokenSource(signed_up(emulator), store)
     assert {source.token().value for _ in range(5)} == {source.token().value}
     assert minted(emulator) == 1
     warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warnings) == 1
-    assert "this store is closed" in warnings[0]
+    assert why in warnings[0]
 
 
-def test_without_a_store_a_process_mints_at_most_three_times(emulator: Emulator) -> None:
-    source = TokenSource(signed_up(emulator), NoStore())
+@pytest.mark.requirement(10)
+@pytest.mark.parametrize("store", [NoStore(), ForgetfulStore()], ids=["unreadable", "forgetful"])
+def test_without_a_store_a_process_mints_at_most_three_times_in_five_minutes(
+    emulator: Emulator, store: TokenStore
+) -> None:
+    passed = 0.0
+    clock = Clock(lambda: time.time() + passed, lambda: time.monotonic() + passed)
+    source = TokenSource(signed_up(emulator), store, clock=clock)
     last = source.token().value
-    for _ in range(2):
-        last = source.token(refused=last).value
-    with pytest.raises(CandidRateLimitError) as failure:
-        source.token(refused=last)
-    assert minted(emulator) == 3
-    assert failure.value.retry_after
+    for most in (3, 6):
+        while minted(emulator) < most:
+            last = source.token(refused=last).value
+        with pytest.raises(CandidRateLimitError) as failure:
+            source.token(refused=last)
+        assert failure.value.retry_after == pytest.approx(300, abs=60)
+        passed += 300
+    assert minted(emulator) == 6
 
 
 def test_garbage_in_every_register_is_overwritten(emulator: Emulator, tmp_path: Path) -> None:
