@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import date
@@ -51,3 +54,20 @@ def connect(candid: Emulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
 
     define()
     return define
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy what a clone would hold."""
+    target = tmp_path_factory.mktemp("clone") / "airflow-provider-candid"
+    ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".hypothesis", "uv.lock", "dist")
+    shutil.copytree(REPOSITORY, target, ignore=ignored)
+    return target
+
+
+@pytest.fixture(scope="session")
+def wheel(checkout: Path) -> Path:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    subprocess.run(build, cwd=checkout, check=True, capture_output=True)
+    (built,) = (checkout / "dist").glob("*.whl")
+    return built

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -14,23 +12,6 @@ import pytest
 
 from tests.airflow.conftest import readme_blocks
 from tests.conftest import REPOSITORY
-
-
-@pytest.fixture(scope="session")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy what a clone would hold."""
-    target = tmp_path_factory.mktemp("clone") / "airflow-provider-candid"
-    ignored = shutil.ignore_patterns(".venv", ".git", "__pycache__", ".*_cache", ".hypothesis", "uv.lock", "dist")
-    shutil.copytree(REPOSITORY, target, ignore=ignored)
-    return target
-
-
-@pytest.fixture(scope="session")
-def wheel(checkout: Path) -> Path:
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
-    subprocess.run(build, cwd=checkout, check=True, capture_output=True)
-    (built,) = (checkout / "dist").glob("*.whl")
-    return built
 
 
 def test_the_wheel_holds_the_package_the_examples_and_nothing_else(wheel: Path) -> None:

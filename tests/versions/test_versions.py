@@ -1,0 +1,137 @@
+"""The same package on Airflow 2.11, on the Airflow of these tests, and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from candid_provider.emulator import Emulator
+from tests.conftest import REPOSITORY
+
+DAG = Path(__file__).parent / "shared_token.py"
+UV = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])) or "uv"
+
+
+class Deployment:
+    """Airflow commands on an environment, with a metadata database of their own."""
+
+    def __init__(self, python: Path, home: Path, emulator: Emulator) -> None:
+        self._python, self._emulator = python, emulator
+        (home / "dags").mkdir(parents=True)
+        shutil.copy(DAG, home / "dags")
+        self._env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
+            **{f"AIRFLOW_CONN_CANDID_{store.upper()}": self._connection(store) for store in ("variable", "xcom")},
+        }
+        self.dag = home / "dags" / DAG.name
+        self.run("-m", "airflow", "db", "migrate")
+
+    def _connection(self, store: str) -> str:
+        login = {"login": "emulator", "password": "emulator-secret", "host": self._emulator.url}
+        return json.dumps({"conn_type": "candid", **login, "extra": {"store": store}})
+
+    def run(self, *arguments: str) -> str:
+        """Run Python with these arguments, outside the repository, and give all it prints."""
+        command = [str(self._python), *arguments]
+        done = subprocess.run(
+            command, env=self._env, cwd=self.dag.parent, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    @property
+    def minted(self) -> int:
+        return int(self._emulator.stats()["token"]["minted"])
+
+
+@pytest.fixture(scope="session")
+def airflow_2(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
+    """An environment with the wheel and Airflow 2.11.2; its Python."""
+    python = tmp_path_factory.mktemp("airflow-2") / "bin" / "python"
+    for command in (
+        ["venv", "-q", "--python", sys.executable, str(python.parents[1])],
+        ["pip", "install", "-q", "--python", str(python), str(wheel), "apache-airflow==2.11.2"],
+    ):
+        # In the repository, whose settings of uv say up to which date packages count.
+        subprocess.run([UV, *command], cwd=REPOSITORY, check=True)
+    return python
+
+
+@pytest.mark.airflow
+@pytest.mark.timeout(900)
+@pytest.mark.requirement(23)
+def test_two_dag_runs_on_airflow_2_share_one_token(airflow_2: Path, candid: Emulator, tmp_path: Path) -> None:
+    deployment = Deployment(airflow_2, tmp_path / "home", candid)
+    assert "airflow-provider-candid" in deployment.run("-m", "airflow", "providers", "list", "-o", "plain")
+    shown = deployment.run("-m", "airflow", "dags", "test", "candid_shared_token")
+    assert deployment.minted == 2, shown  # one in the Variable, one in the run's XCom
+    shown += deployment.run(str(deployment.dag))
+    assert deployment.minted == 3, shown  # for the XCom of the second run
+    assert shown.count("decision=minted") == 3
+    assert "decision=fail_open" not in shown
+    assert "emulator-secret" not in shown
+    assert candid.stats()["requests"]["GET /api/payers/v4"] == 8
+
+
+@pytest.mark.airflow
+@pytest.mark.requirement(23)
+def test_a_dag_test_on_airflow_3_mints_once_for_each_store(candid: Emulator, tmp_path: Path) -> None:
+    deployment = Deployment(Path(sys.executable), tmp_path / "home", candid)
+    shown = deployment.run(str(deployment.dag))
+    assert deployment.minted == 2, shown
+    assert "decision=fail_open" not in shown
+    assert candid.stats()["requests"]["GET /api/payers/v4"] == 4
+
+
+WITHOUT_AIRFLOW = """
+import sys
+from candid_provider.api.call import Call, send
+from candid_provider.api.client import CandidClient
+from candid_provider.api.settings import CandidSettings
+from candid_provider.oauth.source import TokenSource
+from candid_provider.oauth.store import FileTokenStore
+url, directory = sys.argv[1:]
+settings = CandidSettings.from_connection(login="emulator", password="emulator-secret", host=url, extra={})
+with CandidClient(settings, TokenSource(settings.credentials, FileTokenStore(directory))) as client:
+    assert send(client, Call(method="GET", path="/api/payers/v4"))["items"]
+print(*(name for name in sys.modules if name.partition(".")[0] == "airflow"))
+"""
+
+
+@pytest.mark.requirement(23)
+def test_plain_python_shares_a_token_and_imports_no_airflow(candid: Emulator, tmp_path: Path) -> None:
+    for _ in range(2):
+        command = [sys.executable, "-c", WITHOUT_AIRFLOW, candid.url, str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+    assert candid.stats()["token"]["minted"] == 1
+
+
+PARSE = """
+import runpy, sys
+reached = []
+def note(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "sqlite3.connect"):
+        reached.append(event)
+sys.addaudithook(note)
+for path in sys.argv[1:]:
+    runpy.run_path(path)
+print(*reached)
+"""
+
+
+@pytest.mark.requirement(23)
+def test_parsing_dags_reaches_neither_network_nor_database(tmp_path: Path) -> None:
+    dags = [*(REPOSITORY / "example_dags").glob("*.py"), *(REPOSITORY / "tests").glob("*/dags/*.py"), DAG]
+    done = subprocess.run([sys.executable, "-c", PARSE, *map(str, dags)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
