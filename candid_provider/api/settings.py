@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 
@@ -89,6 +89,9 @@ class CandidSettings:
     def credentials(self) -> ClientCredentials:
         """The credentials that ask for tokens."""
         return ClientCredentials(self.client_id, self.client_secret, self.auth_url)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("settings are not pickled: pass the connection id and read the connection there")
 
     @classmethod
     def from_connection(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import httpx
 import msgspec
@@ -90,6 +90,9 @@ class ClientCredentials:
         started = now()
         status, headers, content = self._ask(http, timeout)
         return self._outcome(status, headers, content, started, minted_by)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("credentials are not pickled: pass the connection id and read the connection there")
 
     def _ask(self, http: httpx.Client, timeout: float) -> tuple[int, httpx.Headers, bytes]:
         fields = {"client_id": self.client_id, "client_secret": self.client_secret}
