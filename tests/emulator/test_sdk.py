@@ -20,13 +20,13 @@ LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @contextmanager
-def client(emulator: Emulator, **credentials: str) -> Iterator[Any]:
+def client(emulator: Emulator, **options: Any) -> Iterator[Any]:
     from candid import CandidApiClient
     from candid.environment import CandidApiClientEnvironment
 
     known: dict[str, Any] = {"client_id": emulator.config.client_id, "client_secret": emulator.config.client_secret}
     environment = CandidApiClientEnvironment(candid_api=emulator.url, pre_encounter=emulator.url)
-    sdk = CandidApiClient(environment=environment, **(known | credentials))
+    sdk = CandidApiClient(environment=environment, **(known | options))
     try:
         yield sdk
     finally:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import subprocess
+import sys
 from datetime import UTC, date, datetime
+from pathlib import Path
 
+import httpx
 import pytest
 from candid.core.api_error import ApiError
 
@@ -13,8 +18,12 @@ from candid_provider.emulator import Emulator, EmulatorConfig, running
 from candid_provider.hooks.candid import CandidHook
 from tests.conftest import Connect
 from tests.emulator.test_sdk import client as bare
+from tests.oauth.scripted import TOKEN_PATH, answer, self_signed, serving
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.requirement(25)]
+
+TOKEN = answer({"access_token": "by-proxy", "expires_in": 18000, "token_type": "Bearer"})
+PAYERS = answer({"items": [], "prev_page_token": None, "next_page_token": None})
 
 
 def test_it_reads_on_the_shared_token(candid: Emulator, connect: Connect) -> None:
@@ -70,3 +79,44 @@ def test_its_urls_are_not_logged(connect: Connect, caplog: pytest.LogCaptureFixt
         hook.sdk().payers.v_4.get_all(limit=1, search_term="qzx-search")
     assert "GET /api/payers/v4" in caplog.text
     assert "qzx-search" not in caplog.text
+
+
+def test_both_are_sent_through_the_proxy_which_the_bare_sdk_does_with_its_calls_only(
+    candid: Emulator, connect: Connect
+) -> None:
+    with serving() as proxy:
+        proxy.answers = [PAYERS]
+        with httpx.Client(proxy=proxy.url) as http, bare(candid, httpx_client=http) as alone:
+            alone.payers.v_4.get_all(limit=1)
+        assert [request.target for request in proxy.requests] == [f"{candid.url}/api/payers/v4?limit=1"]
+        proxy.requests.clear()
+        proxy.answers = [TOKEN, PAYERS]
+        code = """
+from candid_provider.hooks.candid import CandidHook
+with CandidHook() as hook:
+    hook.sdk().payers.v_4.get_all(limit=1)
+"""
+        environment = {**os.environ, "http_proxy": proxy.url, "no_proxy": "", "NO_PROXY": ""}
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=environment, check=True, timeout=60)
+    expected = [f"{candid.url}{TOKEN_PATH}", f"{candid.url}/api/payers/v4?limit=1"]
+    assert [request.target for request in proxy.requests] == expected
+
+
+def test_a_certificate_authority_of_ones_own_holds_for_both(connect: Connect, tmp_path: Path) -> None:
+    pem = self_signed(tmp_path)
+    with serving(pem) as server:
+        connect(host=server.url)
+        server.answers = [PAYERS]
+        code = """
+from candid_provider.hooks.candid import CandidHook
+with CandidHook() as hook:
+    hook.sdk().payers.v_4.get_all(limit=1)
+"""
+        environment = {**os.environ, "SSL_CERT_FILE": str(pem)}
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=environment, check=True, timeout=60)
+        assert (len(server.token_requests), len(server.requests)) == (1, 1)
+
+
+def test_it_is_not_imported_before_it_is_asked_for() -> None:
+    code = "import sys, candid_provider.hooks.candid; assert 'candid' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
-import ssl
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
 from candid_provider.hooks.candid import CandidHook
 from tests.conftest import Connect
-from tests.oauth.scripted import HTML, Scripted, answer, serving
+from tests.oauth.scripted import HTML, Scripted, answer, self_signed, serving
 
 pytestmark = pytest.mark.requirement(22)
 
@@ -29,34 +21,6 @@ def server(connect: Connect) -> Iterator[Scripted]:
     with serving() as script:
         connect(host=script.url)
         yield script
-
-
-@pytest.fixture
-def self_signed(tmp_path: Path) -> Iterator[str]:
-    """The URL of a server whose certificate nobody has reason to trust."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
-    day, now = datetime.timedelta(days=1), datetime.datetime.now(datetime.UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
-        .add_extension(address, critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = tmp_path / "server.pem"
-    private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, *private) + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        server.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield f"https://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 def test_a_shared_token_is_used(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
@@ -107,9 +71,10 @@ def test_no_network_names_the_host(connect: Connect) -> None:
     assert "did not answer: ConnectError; check the network and the connection's host" in message
 
 
-def test_an_untrusted_certificate_says_whom_to_trust(connect: Connect, self_signed: str) -> None:
-    connect(host=self_signed)
-    accepted, message = CandidHook().test_connection()
+def test_an_untrusted_certificate_says_whom_to_trust(connect: Connect, tmp_path: Path) -> None:
+    with serving(self_signed(tmp_path)) as server:
+        connect(host=server.url)
+        accepted, message = CandidHook().test_connection()
     assert not accepted
     assert "TLS: self-signed certificate; trust the server's authority with SSL_CERT_FILE" in message
 

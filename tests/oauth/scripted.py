@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import json
 import logging
+import ssl
 import struct
 import threading
 import time
@@ -11,8 +14,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 TOKEN_PATH = "/api/auth/v2/token"
 
@@ -84,9 +92,13 @@ class Server(ThreadingHTTPServer):
     daemon_threads = False  # so that closing waits for them and no socket is left open
     request_queue_size = 256
 
-    def __init__(self, script: Scripted) -> None:
+    def __init__(self, script: Scripted, certificate: Path | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.script = script
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         logging.getLogger(__name__).debug("a client went away")
@@ -144,11 +156,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[Scripted]:
-    """Serve a script on a free loopback port for the length of a ``with`` block."""
+def serving(certificate: Path | None = None) -> Iterator[Scripted]:
+    """Serve a script on a free loopback port for the length of a ``with`` block.
+
+    :param certificate: file with a certificate and its key, for TLS.
+    """
     script = Scripted()
-    with Server(script) as server:
-        script.url = f"http://127.0.0.1:{server.server_address[1]}"
+    with Server(script, certificate) as server:
+        script.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
@@ -157,6 +172,23 @@ def serving() -> Iterator[Scripted]:
             script.closing.set()
             server.shutdown()
             thread.join()
+
+
+def self_signed(folder: Path) -> Path:
+    """Make a certificate for this host that nobody has reason to trust, with its key."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    day, now = datetime.timedelta(days=1), datetime.datetime.now(datetime.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
+        .add_extension(address, critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, private = folder / "server.pem", (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, *private) + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return pem
 
 
 def everything_in(error: BaseException) -> str:
