@@ -36,6 +36,7 @@ def test_the_readmes_hook_counts_open_balances(deployment: Deployment) -> None:
     assert deployment.result("candid_open_balances", task) > 0
 
 
+@pytest.mark.requirement(18)
 def test_a_wrong_secret_costs_one_try_and_one_token_request(deployment: Deployment) -> None:
     refused = deployment.emulator.stats()["token"]["refused"]
     state, (task,) = deployment.run("candid_refused")
@@ -58,6 +59,7 @@ def test_a_variable_holds_what_was_saved_last_for_every_task(deployment: Deploym
     assert results == {"save_and_load": {"missing": None, "loaded": "second"}, "load_elsewhere": "second"}
 
 
+@pytest.mark.requirement(10)
 def test_asterisks_saved_over_the_token_cost_one_mint(deployment: Deployment) -> None:
     state, tasks = deployment.run("candid_overwritten_token")
     minted = sum(len(re.findall("decision=minted", deployment.log(task))) for task in tasks)
@@ -79,6 +81,7 @@ def test_a_run_shares_one_token_through_xcom_and_the_next_has_its_own(deployment
     assert "decision=fail_open" not in "".join(deployment.log(task) for task in tasks)
 
 
+@pytest.mark.requirement(21)
 def test_what_lies_in_xcom_is_sealed(deployment: Deployment) -> None:
     deployment.run("candid_shared_by_xcom")
     with sqlite3.connect(deployment.airflow.home / "airflow.db") as database:
@@ -87,12 +90,14 @@ def test_what_lies_in_xcom_is_sealed(deployment: Deployment) -> None:
     assert all("gAAAA" in str(value) and "eyJ" not in str(value) for (value,) in rows)
 
 
+@pytest.mark.requirement(19)
 def test_an_async_task_shares_the_token(deployment: Deployment) -> None:
     state, (task,) = deployment.run("candid_async_task")
     assert state == "success", deployment.log(task)
     assert deployment.result("candid_async_task", task) == 40
 
 
+@pytest.mark.requirement(2)
 def test_dags_that_come_later_share_the_token_that_is_there(deployment: Deployment) -> None:
     deployment.run("candid_payers")
     minted = deployment.emulator.stats()["token"]["minted"]

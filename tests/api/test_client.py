@@ -162,6 +162,7 @@ def test_a_fault_of_the_server_is_unavailable(hasty: Sender, server: Scripted, s
     assert not error.outcome_unknown
 
 
+@pytest.mark.requirement(3)
 def test_401_twice_is_two_requests_two_mints_and_an_auth_error(sender: Sender, server: Scripted) -> None:
     server.answers = [answer({"detail": MARKER}, 401)]
     assert isinstance(fails(sender), CandidAuthError)
@@ -351,6 +352,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
+@pytest.mark.requirement(5)
 def test_no_logger_sees_query_id_body_bearer_or_secret(
     sender: Sender, server: Scripted, log: pytest.LogCaptureFixture
 ) -> None:
@@ -451,6 +453,7 @@ def test_bytes_come_as_they_are(server: Scripted) -> None:
         assert send_bytes(client, READ) == b"\x00a,b\r\n\xff"
 
 
+@pytest.mark.requirement(3)
 def test_a_token_that_is_revoked_midway_is_not_noticed_by_the_caller(asynchronous: bool) -> None:
     with running(EmulatorConfig(encounters=3)) as emulator:
         sender = Sender(settings_for(emulator.url), 10, asynchronous)

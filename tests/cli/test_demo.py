@@ -63,6 +63,7 @@ def test_the_verdict_is_the_exit_code(demo: Finished) -> None:
     assert demo.report["passed"] is True
 
 
+@pytest.mark.requirement(1)
 def test_one_token_served_more_than_eighteen_processes(demo: Finished) -> None:
     assert demo.report["mints"] == 1
     assert demo.report["token_users"] == 22
@@ -100,6 +101,7 @@ def test_no_patient_is_anywhere_but_in_the_files(demo: Finished) -> None:
     assert leaks == []
 
 
+@pytest.mark.requirement(5)
 def test_no_secret_token_or_query_is_in_a_log_or_in_the_database(demo: Finished) -> None:
     token = the_token_of(demo)
     wanted = [token.value.encode(), token.value.rpartition(".")[2].encode(), b"emulator-secret"]
@@ -108,6 +110,7 @@ def test_no_secret_token_or_query_is_in_a_log_or_in_the_database(demo: Finished)
     assert leaks == []
 
 
+@pytest.mark.requirement(21)
 def test_the_token_is_in_the_database_sealed_within_airflows_own_encryption(demo: Finished) -> None:
     stored = demo.rows("select val, is_encrypted from variable where substr(key, 1, 14) = 'candid_token__'")
     ((value, is_encrypted),) = stored
@@ -122,6 +125,7 @@ def test_xcom_holds_counts_and_paths_only(demo: Finished) -> None:
     assert all(set(result) == {"resource", "path", "rows", "bytes", "pages", "sha256"} for result in results)
 
 
+@pytest.mark.requirement(5)
 def test_rendered_fields_show_names_of_parameters_only(demo: Finished) -> None:
     fields = [
         json.loads(value)
@@ -132,6 +136,7 @@ def test_rendered_fields_show_names_of_parameters_only(demo: Finished) -> None:
     assert {field["query"] for field in fields} == {"date_of_service_max, date_of_service_min (values not shown)"}
 
 
+@pytest.mark.requirement(24)
 def test_the_number_of_mints_can_be_told_from_the_logs(demo: Finished) -> None:
     folder = demo.home / "logs" / "dag_id=example_candid_nightly"
     text = "".join(path.read_text() for path in folder.rglob("*.log"))

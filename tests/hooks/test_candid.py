@@ -35,6 +35,7 @@ def test_all_hooks_of_a_process_share_one_token(candid: Emulator, connect: Conne
     assert candid.stats()["token"]["minted"] == 1
 
 
+@pytest.mark.requirement(11)
 def test_connections_with_equal_credentials_share_a_token(
     candid: Emulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +86,18 @@ def test_pages_take_a_resource_by_name(candid: Emulator, connect: Connect) -> No
     assert rows == 420
 
 
+@pytest.mark.requirement(3)
+def test_a_token_revoked_between_pages_is_replaced_once(candid: Emulator, connect: Connect) -> None:
+    with CandidHook() as hook:
+        rows = 0
+        for number, page in enumerate(hook.pages("encounters", params={"limit": 100})):
+            rows += len(page.rows)
+            if number == 1:
+                candid.revoke_tokens()
+    assert rows == 420
+    assert candid.stats()["token"]["minted"] == 2
+
+
 def test_an_unknown_resource_suggests_the_nearest(connect: Connect) -> None:
     with CandidHook() as hook, pytest.raises(CandidConfigError, match="Did you mean 'encounters'"):
         hook.pages("encounter")
@@ -126,6 +139,7 @@ def test_a_path_that_leads_to_no_store_is_named(connect: Connect, path: str) -> 
     assert caught.value.field == "store"
 
 
+@pytest.mark.requirement(24)
 def test_decisions_are_counted_through_airflows_stats(candid: Emulator, connect: Connect) -> None:
     counted: Counter[str] = Counter()
     settings = CandidHook()._settings
@@ -136,6 +150,7 @@ def test_decisions_are_counted_through_airflows_stats(candid: Emulator, connect:
     assert counted == {"mint": 2, "minted": 2, "fence": 1}
 
 
+@pytest.mark.requirement(6)
 def test_the_token_is_masked_in_task_logs(candid: Emulator, connect: Connect) -> None:
     from airflow.providers.common.compat.sdk import redact
 
@@ -215,6 +230,7 @@ def test_what_the_form_saves_for_empty_fields_counts_as_absent() -> None:
     assert (settings.store, settings.timeout) == ("variable", 60.0)
 
 
+@pytest.mark.requirement(5)
 def test_neither_query_nor_bearer_is_logged_at_debug(
     candid: Emulator, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -26,6 +26,7 @@ TOKEN = answer({"access_token": "by-proxy", "expires_in": 18000, "token_type": "
 PAYERS = answer({"items": [], "prev_page_token": None, "next_page_token": None})
 
 
+@pytest.mark.requirement(25)
 def test_it_reads_on_the_shared_token(candid: Emulator, connect: Connect) -> None:
     with CandidHook() as hook:
         hook.get_token()
@@ -39,6 +40,7 @@ def test_both_hosts_are_reached(connect: Connect) -> None:
         assert hook.sdk().pre_encounter.coverages.v_1.scan(since=datetime(2020, 1, 1, tzinfo=UTC))
 
 
+@pytest.mark.requirement(25)
 def test_the_async_client_shares_it_too(candid: Emulator, connect: Connect) -> None:
     async def read() -> int:
         async with CandidHook().async_sdk() as client:
@@ -49,6 +51,7 @@ def test_the_async_client_shares_it_too(candid: Emulator, connect: Connect) -> N
     assert candid.stats()["token"]["minted"] == 1
 
 
+@pytest.mark.requirement(25)
 def test_a_token_revoked_in_mid_run_is_replaced(candid: Emulator, connect: Connect) -> None:
     with bare(candid) as alone:
         alone.payers.v_4.get_all(limit=1)

@@ -63,6 +63,7 @@ def test_requests_are_signed_with_one_bearer(emulator: Emulator, send: Send) -> 
     assert emulator.stats()["token"]["minted"] == 1
 
 
+@pytest.mark.requirement(3)
 def test_a_revoked_token_is_replaced_and_the_request_sent_again(emulator: Emulator, send: Send) -> None:
     auth = CandidAuth(TokenSource(signed_up(emulator), MemoryTokenStore()), [emulator.url])
     send(auth, emulator.url + PAYERS)
@@ -72,6 +73,25 @@ def test_a_revoked_token_is_replaced_and_the_request_sent_again(emulator: Emulat
     assert emulator.stats()["statuses"]["401"] == 1
 
 
+@pytest.mark.requirement(3)
+def test_a_streamed_answer_begins_on_the_new_token(emulator: Emulator) -> None:
+    auth = CandidAuth(TokenSource(signed_up(emulator), MemoryTokenStore()), [emulator.url])
+
+    async def read() -> bytes:
+        async with httpx.AsyncClient(auth=auth) as http, http.stream("GET", emulator.url + PAYERS) as response:
+            return b"".join([piece async for piece in response.aiter_bytes()])
+
+    with httpx.Client(auth=auth) as http:
+        whole = http.get(emulator.url + PAYERS).content
+        emulator.revoke_tokens()
+        with http.stream("GET", emulator.url + PAYERS) as response:
+            assert b"".join(response.iter_bytes()) == whole
+    emulator.revoke_tokens()
+    assert asyncio.run(read()) == whole
+    assert emulator.stats()["token"]["minted"] == 3
+
+
+@pytest.mark.requirement(3)
 def test_a_second_401_in_a_row_is_final(server: Scripted, send: Send) -> None:
     server.answers = [REFUSAL]
     assert send(auth_for(server), server.url + "/x").status_code == 401
@@ -79,12 +99,14 @@ def test_a_second_401_in_a_row_is_final(server: Scripted, send: Send) -> None:
     assert len(server.token_requests) == 2
 
 
+@pytest.mark.requirement(3)
 def test_the_body_goes_along_with_the_replay(server: Scripted, send: Send) -> None:
     server.answers = [REFUSAL, answer({})]
     assert send(auth_for(server), server.url + "/x", method="POST", json={"a": 1}).status_code == 200
     assert [request.body for request in server.requests] == [b'{"a":1}', b'{"a":1}']
 
 
+@pytest.mark.requirement(3)
 def test_a_body_that_streams_is_not_sent_again(server: Scripted) -> None:
     server.answers = [REFUSAL, answer({})]
     stream = (chunk for chunk in [b"once", b"only"])
@@ -93,6 +115,7 @@ def test_a_body_that_streams_is_not_sent_again(server: Scripted) -> None:
     assert len(server.token_requests) == 2  # so that the caller's next try works
 
 
+@pytest.mark.requirement(3)
 def test_an_async_body_that_streams_is_not_sent_again(server: Scripted) -> None:
     server.answers = [REFUSAL, answer({})]
 
@@ -128,6 +151,7 @@ def test_refused_credentials_are_an_error_of_ours(server: Scripted, send: Send) 
     assert server.requests == []
 
 
+@pytest.mark.requirement(5)
 def test_the_secret_is_nowhere_in_the_answers_history(server: Scripted, send: Send) -> None:
     server.answers = [REFUSAL, answer({})]
     response = send(auth_for(server), server.url + "/x")

@@ -76,6 +76,7 @@ def test_the_minted_bearer_opens_the_api(emulator: Emulator, http: httpx.Client)
     assert http.get(f"{emulator.url}/api/payers/v4", headers={"Authorization": f"Bearer {bearer}"}).is_success
 
 
+@pytest.mark.requirement(18)
 def test_a_wrong_secret_names_the_connections_fields(emulator: Emulator, http: httpx.Client) -> None:
     with pytest.raises(CandidAuthError, match=r"login.*password.*environment") as refused:
         signed_up(emulator, "wrong-secret").mint(http, timeout=TIMEOUT)
@@ -105,6 +106,7 @@ def test_life_is_counted_from_before_the_request(
 @pytest.mark.parametrize(
     "expires_in", [..., None, 0, -1, -18_000, "soon", "", [], {}, float("nan"), float("-inf"), "nan", "-5"]
 )
+@pytest.mark.requirement(17)
 def test_a_life_that_cannot_be_read_is_five_hours(
     server: Scripted, credentials: ClientCredentials, http: httpx.Client, expires_in: Any
 ) -> None:
@@ -116,6 +118,7 @@ def test_a_life_that_cannot_be_read_is_five_hours(
 
 
 @pytest.mark.parametrize("expires_in", [86_401, 10**9, 10**300, "99999999", 1e18])
+@pytest.mark.requirement(17)
 def test_a_huge_life_is_capped_at_a_day(
     server: Scripted, credentials: ClientCredentials, http: httpx.Client, expires_in: Any
 ) -> None:
@@ -135,6 +138,7 @@ def test_a_number_beyond_all_numbers_gives_a_safe_life_or_a_typed_error(
 
 
 @pytest.mark.parametrize("expires_in", [600, 600.0, "600"])
+@pytest.mark.requirement(17)
 def test_seconds_may_come_as_a_number_or_a_text(
     server: Scripted, credentials: ClientCredentials, http: httpx.Client, expires_in: Any
 ) -> None:
@@ -177,6 +181,7 @@ def test_a_jwt_nested_without_end_changes_nothing(
 
 
 @pytest.mark.parametrize("value", [..., None, 1, True, [], {}, "", " ", "two\nlines", "a\r\nX: y", "\x00", "b\u00e9"])
+@pytest.mark.requirement(17)
 def test_an_answer_without_a_usable_access_token(
     server: Scripted, credentials: ClientCredentials, http: httpx.Client, value: Any
 ) -> None:
@@ -192,6 +197,7 @@ def test_a_bearer_by_any_spelling_is_one(
 
 
 @pytest.mark.parametrize("kind", ["MAC", f"{BODY}", 1, ["Bearer"], {"a": BODY}])
+@pytest.mark.requirement(17)
 def test_another_token_type_is_refused_without_being_shown(
     server: Scripted, credentials: ClientCredentials, http: httpx.Client, kind: Any
 ) -> None:
@@ -215,6 +221,7 @@ def test_another_token_type_is_refused_without_being_shown(
     ],
     ids=["html", "empty", "null", "list", "text", "cut off", "not UTF-8", "binary", "nested", "nested inside"],
 )
+@pytest.mark.requirement(17)
 def test_a_200_that_is_no_token_answer(
     server: Scripted, credentials: ClientCredentials, http: httpx.Client, body: bytes
 ) -> None:
@@ -222,6 +229,7 @@ def test_a_200_that_is_no_token_answer(
     assert isinstance(failure(credentials, http), CandidUnavailableError)
 
 
+@pytest.mark.requirement(17)
 def test_an_answer_of_more_than_a_megabyte_is_not_read(
     server: Scripted, credentials: ClientCredentials, http: httpx.Client
 ) -> None:
@@ -230,6 +238,7 @@ def test_an_answer_of_more_than_a_megabyte_is_not_read(
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.requirement(17)
 def test_a_redirect_is_not_followed_and_names_auth_url(
     server: Scripted, credentials: ClientCredentials, http: httpx.Client, status: int
 ) -> None:
@@ -250,6 +259,7 @@ def test_a_path_that_is_not_there_names_auth_url(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 415, 422])
+@pytest.mark.requirement(18)
 def test_refused_credentials(
     server: Scripted, credentials: ClientCredentials, http: httpx.Client, status: int
 ) -> None:
@@ -260,6 +270,7 @@ def test_refused_credentials(
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+@pytest.mark.requirement(18)
 def test_a_fault_of_the_server_is_worth_another_try(
     server: Scripted, credentials: ClientCredentials, http: httpx.Client, status: int
 ) -> None:
@@ -321,6 +332,7 @@ def test_a_refused_connection_says_to_check_the_host(http: httpx.Client) -> None
     assert "ConnectError" in str(error)
 
 
+@pytest.mark.requirement(15)
 def test_an_endpoint_that_hangs_runs_into_the_timeout(
     server: Scripted, credentials: ClientCredentials, http: httpx.Client
 ) -> None:
@@ -328,6 +340,7 @@ def test_an_endpoint_that_hangs_runs_into_the_timeout(
     assert "Timeout" in str(failure(credentials, http, timeout=0.2))
 
 
+@pytest.mark.requirement(15)
 def test_an_endpoint_that_trickles_runs_into_the_timeout_too(
     server: Scripted, credentials: ClientCredentials, http: httpx.Client
 ) -> None:
@@ -345,6 +358,7 @@ def test_a_url_that_is_none_is_not_shown(http: httpx.Client, url: str) -> None:
 # --- names
 
 
+@pytest.mark.requirement(11)
 def test_equal_credentials_have_equal_fingerprints(credentials: ClientCredentials) -> None:
     twin = ClientCredentials(credentials.client_id, SECRET, credentials.token_url, "form")
     assert twin.fingerprint == credentials.fingerprint
@@ -352,6 +366,7 @@ def test_equal_credentials_have_equal_fingerprints(credentials: ClientCredential
 
 
 @pytest.mark.parametrize("field", ["client_id", "client_secret", "token_url"])
+@pytest.mark.requirement(11)
 def test_each_part_changes_the_fingerprint(field: str) -> None:
     parts = {"client_id": "me", "client_secret": SECRET, "token_url": "https://api.invalid/token"}
     changed = parts | {field: parts[field] + "x"}

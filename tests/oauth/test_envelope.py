@@ -48,6 +48,7 @@ def test_another_process_with_the_same_credentials_opens_it() -> None:
     ],
     ids=["client", "secret", "environment"],
 )
+@pytest.mark.requirement(11)
 def test_other_credentials_cannot_open_it(others: ClientCredentials) -> None:
     assert Envelope(others).open(ENVELOPE.seal(token()), NOW) is None
 
@@ -94,6 +95,7 @@ def test_implausible_dates_are_absent(issued_at: float, expires_at: float) -> No
 
 
 @pytest.mark.parametrize("skew", [-600, 600, CLOCK_SKEW])
+@pytest.mark.requirement(16)
 def test_a_host_whose_clock_is_off_by_minutes_is_believed(skew: float) -> None:
     assert ENVELOPE.open(ENVELOPE.seal(token(NOW + skew, NOW + skew + 18_000)), NOW)
 
@@ -102,6 +104,7 @@ def test_an_expired_token_opens_so_that_it_can_be_compared() -> None:
     assert ENVELOPE.open(ENVELOPE.seal(token(NOW - 700, NOW - 100)), NOW)
 
 
+@pytest.mark.requirement(21)
 def test_the_sealed_text_shows_no_part_of_the_token() -> None:
     sealed = ENVELOPE.seal(token())
     raw = base64.urlsafe_b64decode(sealed)

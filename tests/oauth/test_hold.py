@@ -43,6 +43,7 @@ def test_a_plausible_hold_counts_down_to_its_end(seconds: float, share: float) -
 
 
 @pytest.mark.parametrize("left", [2.3e9, 31, -1, 0])
+@pytest.mark.requirement(13)
 def test_a_hold_dated_2099_or_over_blocks_nobody(left: float) -> None:
     assert hold(left=left).left(NOW) == 0
 
@@ -52,6 +53,7 @@ def test_a_hold_of_no_or_negative_length_blocks_nobody() -> None:
 
 
 @given(st.text())
+@pytest.mark.requirement(13)
 def test_garbage_is_no_hold(text: str) -> None:
     assert read_hold(text) is None
 

@@ -90,6 +90,7 @@ def test_a_hundred_threads_and_a_hundred_coroutines_share_one_mint(source: Token
     assert minted(emulator) == 1
 
 
+@pytest.mark.requirement(19)
 def test_the_event_loop_goes_on_while_a_token_is_minted(server: Scripted) -> None:
     source = TokenSource(ClientCredentials("me", SECRET, server.token_url), MemoryTokenStore(), deadline=0.4)
     server.token_answers = [HANG]
@@ -123,6 +124,7 @@ def test_a_cancelled_coroutine_poisons_nobody(emulator: Emulator) -> None:
     assert minted(emulator) == 1
 
 
+@pytest.mark.requirement(20)
 def test_all_cancelled_coroutines_leave_a_source_that_works(source: TokenSource, emulator: Emulator) -> None:
     async def cancel_all() -> None:
         asking = [asyncio.ensure_future(source.atoken()) for _ in range(5)]
@@ -166,6 +168,7 @@ os._exit(0 if asyncio.run(asyncio.wait_for(source.atoken(refused=old.value), 4))
 # --- telling the masker
 
 
+@pytest.mark.requirement(6)
 def test_a_bearer_is_told_before_it_is_returned_and_once(emulator: Emulator) -> None:
     told: list[str] = []
     source = source_of(emulator, on_token=told.append)
@@ -176,6 +179,7 @@ def test_a_bearer_is_told_before_it_is_returned_and_once(emulator: Emulator) -> 
     assert told == [one.value, other.value]
 
 
+@pytest.mark.requirement(6)
 def test_a_loaded_bearer_is_told_too(emulator: Emulator) -> None:
     store, told = MemoryTokenStore(), list[str]()
     value = TokenSource(signed_up(emulator), store).token().value
@@ -183,6 +187,7 @@ def test_a_loaded_bearer_is_told_too(emulator: Emulator) -> None:
     assert told == [value]
 
 
+@pytest.mark.requirement(6)
 def test_no_thread_gets_a_bearer_before_it_was_told(emulator: Emulator) -> None:
     told, ready = list[str](), threading.Event()
 
@@ -207,12 +212,14 @@ def test_a_refused_bearer_is_replaced_by_one_mint(source: TokenSource, emulator:
     assert minted(emulator) == 2
 
 
+@pytest.mark.requirement(4)
 def test_fifty_threads_refused_with_one_bearer_share_one_mint(source: TokenSource, emulator: Emulator) -> None:
     old = source.token()
     assert len(at_once(50, lambda: source.token(refused=old.value).value)) == 1
     assert minted(emulator) == 2
 
 
+@pytest.mark.requirement(4)
 def test_a_refused_bearer_that_is_not_the_stored_one_costs_no_mint(emulator: Emulator) -> None:
     store = MemoryTokenStore()
     slow, quick = (TokenSource(signed_up(emulator), store) for _ in range(2))
@@ -222,6 +229,7 @@ def test_a_refused_bearer_that_is_not_the_stored_one_costs_no_mint(emulator: Emu
     assert minted(emulator) == 2
 
 
+@pytest.mark.requirement(5)
 def test_a_wrong_secret_is_asked_for_once(emulator: Emulator) -> None:
     source = TokenSource(signed_up(emulator, "wrong-secret"), MemoryTokenStore())
     for _ in range(5):
@@ -231,6 +239,7 @@ def test_a_wrong_secret_is_asked_for_once(emulator: Emulator) -> None:
     assert refused(emulator) == 1
 
 
+@pytest.mark.requirement(18)
 def test_a_second_source_on_the_same_files_knows_that_the_secret_is_wrong(emulator: Emulator, tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(CandidAuthError, match=r"login.*password.*environment"):
@@ -244,6 +253,7 @@ def test_a_wrong_secret_does_not_keep_the_right_one_away(emulator: Emulator, tmp
     assert TokenSource(signed_up(emulator), FileTokenStore(tmp_path)).token()
 
 
+@pytest.mark.requirement(7)
 def test_a_429_keeps_a_second_source_away(server: Scripted, tmp_path: Path) -> None:
     server.token_answers = [answer({}, 429, Retry_After="1000")]
     credentials = ClientCredentials("me", SECRET, server.token_url)
@@ -254,6 +264,7 @@ def test_a_429_keeps_a_second_source_away(server: Scripted, tmp_path: Path) -> N
     assert len(server.token_requests) == 1
 
 
+@pytest.mark.requirement(15)
 def test_the_deadline_ends_an_endpoint_that_hangs(server: Scripted) -> None:
     server.token_answers = [HANG]
     source = TokenSource(ClientCredentials("me", SECRET, server.token_url), MemoryTokenStore(), deadline=0.3)
@@ -262,6 +273,22 @@ def test_the_deadline_ends_an_endpoint_that_hangs(server: Scripted) -> None:
     assert len(server.token_requests) == 1
 
 
+@pytest.mark.requirement(15)
+def test_whoever_runs_out_of_time_is_told_what_for(server: Scripted) -> None:
+    server.token_answers = [HANG]
+    credentials, store = ClientCredentials("me", SECRET, server.token_url), MemoryTokenStore()
+    with ThreadPoolExecutor() as threads:
+        minting = threads.submit(TokenSource(credentials, store, deadline=1).token)
+        while not server.token_requests:
+            time.sleep(0.01)
+        with pytest.raises(CandidUnavailableError, match="ran out while waiting for another process to mint"):
+            TokenSource(credentials, store, deadline=0.2).token()
+        with pytest.raises(CandidUnavailableError, match="the token endpoint did not answer"):
+            minting.result()
+    assert len(server.token_requests) == 1
+
+
+@pytest.mark.requirement(15)
 def test_those_who_wait_for_a_hanging_endpoint_share_its_deadline(server: Scripted) -> None:
     server.token_answers = [HANG]
     source = TokenSource(ClientCredentials("me", SECRET, server.token_url), MemoryTokenStore(), deadline=0.4)
@@ -358,6 +385,7 @@ def test_without_a_store_a_process_mints_at_most_three_times_in_five_minutes(
     assert minted(emulator) == 6
 
 
+@pytest.mark.requirement(10)
 def test_garbage_in_every_register_is_overwritten(emulator: Emulator, tmp_path: Path) -> None:
     source = TokenSource(signed_up(emulator), FileTokenStore(tmp_path))
     source.token()
@@ -368,6 +396,7 @@ def test_garbage_in_every_register_is_overwritten(emulator: Emulator, tmp_path: 
     assert minted(emulator) == 2
 
 
+@pytest.mark.requirement(21)
 def test_register_names_hold_the_word_token_and_no_credentials(emulator: Emulator, tmp_path: Path) -> None:
     TokenSource(signed_up(emulator), FileTokenStore(tmp_path)).token()
     names = [path.name for path in tmp_path.iterdir()]
@@ -375,6 +404,7 @@ def test_register_names_hold_the_word_token_and_no_credentials(emulator: Emulato
     assert all("token" in name and "emulator" not in name for name in names)
 
 
+@pytest.mark.requirement(21)
 def test_no_file_holds_the_token_or_the_secret(emulator: Emulator, tmp_path: Path) -> None:
     bearer = TokenSource(signed_up(emulator), FileTokenStore(tmp_path)).token().value
     stored = "".join(path.read_text() for path in tmp_path.iterdir())
@@ -391,6 +421,7 @@ def decisions(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [match[1] for match in matches if match]
 
 
+@pytest.mark.requirement(5)
 def test_each_log_line_has_its_decision_and_hash_and_no_secret(
     emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -404,6 +435,7 @@ def test_each_log_line_has_its_decision_and_hash_and_no_secret(
         assert hidden not in caplog.text
 
 
+@pytest.mark.requirement(24)
 def test_a_load_is_logged_with_the_hash_of_what_was_loaded(
     emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -416,6 +448,7 @@ def test_a_load_is_logged_with_the_hash_of_what_was_loaded(
     assert f"hash={token.hash}" in caplog.text
 
 
+@pytest.mark.requirement(24)
 def test_the_number_of_mints_can_be_read_from_the_log(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     source, chance = source_of(emulator), random.Random(1)
@@ -425,6 +458,7 @@ def test_the_number_of_mints_can_be_read_from_the_log(emulator: Emulator, caplog
     assert decisions(caplog).count("minted") == minted(emulator) > 1
 
 
+@pytest.mark.requirement(5)
 def test_a_refused_secret_is_logged_without_being_shown(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with pytest.raises(CandidAuthError):
@@ -458,6 +492,7 @@ def test_a_short_lived_token_is_renewed_before_it_expires() -> None:
         assert minted(emulator) == 2
 
 
+@pytest.mark.requirement(15)
 def test_coroutines_that_wait_for_a_hanging_endpoint_share_its_deadline(server: Scripted) -> None:
     server.token_answers = [HANG]
     source = TokenSource(ClientCredentials("me", SECRET, server.token_url), MemoryTokenStore(), deadline=0.4)
@@ -481,6 +516,7 @@ def test_a_failure_of_the_masker_is_not_swallowed(emulator: Emulator) -> None:
         asyncio.run(asyncio.wait_for(source.atoken(), 5))
 
 
+@pytest.mark.requirement(18)
 def test_a_fleet_whose_new_tokens_are_refused_does_not_mint_one_each(server: Scripted) -> None:
     store = MemoryTokenStore()
     server.answers = [answer({}, status=401)] * 50

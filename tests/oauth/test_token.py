@@ -75,12 +75,14 @@ def test_expired_goes_by_this_hosts_clock() -> None:
     assert not AccessToken("x", now - 10, now + 100).expired
 
 
+@pytest.mark.requirement(5)
 def test_no_printout_shows_the_value() -> None:
     token = living(60)
     assert "the-bearer" not in f"{token} {token!r} {[token]} {token.hash}"
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.requirement(5)
 def test_a_token_cannot_be_pickled(protocol: int) -> None:
     with pytest.raises(TypeError, match="pass the connection id") as refused:
         pickle.dumps(living(60), protocol)
