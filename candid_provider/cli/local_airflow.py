@@ -19,7 +19,13 @@ from cryptography.fernet import Fernet
 
 from candid_provider.cli.processes import Processes, environment
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+# The API server reads the logs from the disk; serving them would take fixed ports on all addresses.
+COMPONENTS: Mapping[str, Sequence[str]] = {
+    "api-server": ["api-server"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],
+    "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],
+}
 START_DEADLINE = 180.0
 PARALLELISM = 6
 
@@ -34,13 +40,20 @@ class LocalAirflow:
     :param home: its AIRFLOW_HOME; database, logs and DAGs go there.
     :param dags: DAG files to serve.
     :param settings: environment variables besides, such as connections.
+    :param components: what runs: arguments of the ``airflow`` command, by a name for the log.
     """
 
-    def __init__(self, home: Path, dags: Sequence[Path], settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        dags: Sequence[Path],
+        settings: Mapping[str, str],
+        components: Mapping[str, Sequence[str]] = COMPONENTS,
+    ) -> None:
         self.home = home
-        self.url = f"http://127.0.0.1:{_free_port()}"
+        self.url = f"http://127.0.0.1:{free_port()}"
         self.user, self.password = "admin", secrets.token_urlsafe(12)
-        self._dags = dags
+        self._dags, self._components = dags, components
         self._settings = {**_settings(home, self.url), **settings}
         self._env = environment(**self._settings)
         self._api = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
@@ -66,8 +79,8 @@ class LocalAirflow:
 
         :raises AirflowFailed: one ended, or they did not get ready in time.
         """
-        for name in COMPONENTS:
-            processes.start(name, [*_AIRFLOW, name, *_OPTIONS.get(name, [])], self._env, self.home)
+        for name, arguments in self._components.items():
+            processes.start(name, [*_AIRFLOW, *arguments], self._env, self.home)
         self._wait(processes, "the API server", lambda: self._log_in())
         self._wait(processes, "a DAG", lambda: all(self._get(f"/dags/{dag_id}") for dag_id in dag_ids))
 
@@ -134,8 +147,6 @@ class LocalAirflow:
         raise AirflowFailed(f"{what} was not ready after {START_DEADLINE:.0f} s")
 
 
-# The API server reads the logs from the disk; serving them would take fixed ports on all addresses.
-_OPTIONS = {"scheduler": ["--skip-serve-logs"], "triggerer": ["--skip-serve-logs"]}
 _AIRFLOW = (sys.executable, "-m", "airflow")
 
 
@@ -170,7 +181,8 @@ def _write_private(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a loopback port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

