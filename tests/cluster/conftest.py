@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,11 @@ from candid_provider.cli.local_airflow import COMPONENTS, LocalAirflow
 from candid_provider.cli.processes import Processes
 from candid_provider.emulator import Emulator, EmulatorConfig, running
 from tests.airflow.conftest import Deployment
-from tests.cluster.postgres import postgresql
+from tests.cluster.postgres import PostgreSQL, postgresql
 from tests.conftest import REPOSITORY
 
 DAGS = Path(__file__).parent / "dags"
+DAG_IDS = ("fleet_of_64", "fleet_of_100", "deferred", "shown")
 WORKERS, WORKER_PROCESSES = 2, 8
 TOGETHER = WORKERS * WORKER_PROCESSES
 """How many tasks run at the same time, in either deployment."""
@@ -33,6 +33,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 class Fleet(Deployment):
     """A deployment that can be cold again: each emulator is another token endpoint, so another token."""
+
+    processes: Processes
+    database: PostgreSQL
+
+    def release(self, conn_id: str) -> None:
+        """Let the triggers go on that wait for this."""
+        (self.airflow.home / f"{conn_id}.released").touch()
+
+    def until(self, happened: Callable[[], bool], what: str, seconds: float = 120) -> None:
+        """Wait for something, and show the components' last lines if it does not come."""
+        deadline = time.monotonic() + seconds
+        while not happened():
+            logs = "".join(self.processes.tail(name) for name in ("triggerer", "scheduler", "api-server"))
+            assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s:\n{logs}"
+            time.sleep(0.2)
 
     @contextlib.contextmanager
     def connected(self, conn_id: str, **config: Any) -> Iterator[Emulator]:
@@ -65,12 +80,13 @@ def postgresql_and_celery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with postgresql() as database, ValkeyServer() as valkey:
         settings = {
             "AIRFLOW__CELERY__BROKER_URL": valkey.connection_url,
-            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{database}",
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{database.url}",
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database.url}",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
         }
         with _deployed(tmp_path_factory.mktemp("celery"), settings, {**COMPONENTS, **workers}) as fleet:
+            fleet.database = database
             yield fleet
 
 
@@ -87,5 +103,7 @@ def _deployed(home: Path, settings: Mapping[str, str], components: Mapping[str, 
         airflow = LocalAirflow(home, list(DAGS.glob("*.py")), {**common, **settings}, components)
         with contextlib.closing(airflow):
             airflow.prepare()
-            airflow.start(processes, ["fleet_of_64", "fleet_of_100"])
-            yield Fleet(airflow, emulator, home)
+            airflow.start(processes, DAG_IDS)
+            fleet = Fleet(airflow, emulator, home)
+            fleet.processes = processes
+            yield fleet

