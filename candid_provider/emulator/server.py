@@ -40,6 +40,10 @@ class Emulator:
         """The same as GET /_emulator/stats, without a request."""
         return self._emulation.stats()
 
+    def tokens(self) -> list[str]:
+        """The bearers given out that still live: what must not be found in a log."""
+        return self._emulation.tokens.live()
+
     def revoke_tokens(self) -> int:
         """Make every token minted so far invalid; how many there were."""
         return self._emulation.tokens.revoke()

@@ -78,6 +78,11 @@ class Tokens:
         expiry = self._live.get(token.strip())
         return scheme.lower() == "bearer" and expiry is not None and self._clock() < expiry
 
+    def live(self) -> list[str]:
+        """The tokens that are accepted."""
+        now = self._clock()
+        return [token for token, expiry in self._live.items() if now < expiry]
+
     def revoke(self) -> int:
         """Make every token minted so far invalid; how many there were."""
         revoked, self._live = len(self._live), {}

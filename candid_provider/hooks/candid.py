@@ -22,7 +22,7 @@ from candid_provider.api.settings import CandidSettings
 from candid_provider.exceptions import CandidConfigError, CandidError
 from candid_provider.get_provider_info import CONNECTION_FIELDS, DEFAULT_CONN_ID, UI_FIELD_BEHAVIOUR
 from candid_provider.hooks import sdk
-from candid_provider.hooks.connection import settings_of
+from candid_provider.hooks.connection import ASKING, passing_over_silence, settings_of, silence
 from candid_provider.oauth.rotation import RotatingSource
 from candid_provider.oauth.signature import SignatureCheck
 from candid_provider.oauth.source import TokenSource
@@ -242,15 +242,21 @@ class CandidHook(BaseHook):
         return self._tokens(self._settings)
 
     def _read_settings(self) -> CandidSettings:
-        settings = settings_of(self.get_connection(self.candid_conn_id))
-        mask_secret(settings.client_secret)
-        return settings
+        for _ in range(ASKING):
+            with passing_over_silence():
+                settings = settings_of(self.get_connection(self.candid_conn_id))
+                mask_secret(settings.client_secret)
+                return settings
+        raise silence(self.candid_conn_id)
 
     async def _aread_settings(self) -> CandidSettings:
-        settings = settings_of(await get_async_connection(self.candid_conn_id))
-        # In a thread: masking asks the supervisor, which must not happen on the triggerer's event loop.
-        await asyncio.to_thread(mask_secret, settings.client_secret)
-        return settings
+        for _ in range(ASKING):
+            with passing_over_silence():
+                settings = settings_of(await get_async_connection(self.candid_conn_id))
+                # In a thread: masking asks the supervisor, which must not happen on the triggerer's event loop.
+                await asyncio.to_thread(mask_secret, settings.client_secret)
+                return settings
+        raise silence(self.candid_conn_id)
 
     def _tokens(self, settings: CandidSettings) -> RotatingSource:
         async def areread() -> TokenSource | None:

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from candid_provider.api.settings import CandidSettings
-from candid_provider.exceptions import CandidConfigError
+from candid_provider.exceptions import CandidConfigError, CandidUnavailableError
 from candid_provider.oauth.unreadable import UNREADABLE
+from candid_provider.token_stores.variable import OUTAGE
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
+
+
+ASKING = 2
+"""How often a connection is asked for; Airflow itself tries for half a minute each time."""
+
+
+@contextlib.contextmanager
+def passing_over_silence() -> Iterator[None]:
+    """Let "not defined" pass if it came late: Airflow 3 says so when its API server did not answer."""
+    started = time.monotonic()
+    try:
+        yield
+    except AirflowNotFoundException:
+        if time.monotonic() - started < OUTAGE:
+            raise
+
+
+def silence(conn_id: str) -> CandidUnavailableError:
+    """Say that nobody answered."""
+    return CandidUnavailableError(f"Airflow did not answer in time what the connection {conn_id!r} is")
 
 
 def settings_of(connection: Connection) -> CandidSettings:

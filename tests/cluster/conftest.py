@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,16 @@ from tests.cluster.postgres import PostgreSQL, postgresql
 from tests.conftest import REPOSITORY
 
 DAGS = Path(__file__).parent / "dags"
-DAG_IDS = ("fleet_of_64", "fleet_of_100", "deferred", "shown")
+DAG_IDS = ("fleet_of_64", "fleet_of_100", "deferred", "shown", "outage")
 WORKERS, WORKER_PROCESSES = 2, 8
 TOGETHER = WORKERS * WORKER_PROCESSES
 """How many tasks run at the same time, in either deployment."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--cold-rounds", type=int, default=2, metavar="N", help="cold starts of 64 tasks in each deployment (2)"
-    )
+    group = parser.getgroup("cluster", "cold starts of tests/cluster")
+    group.addoption("--cold-rounds", type=int, default=1, metavar="N", help="in each deployment (%(default)s)")
+    group.addoption("--cold-tasks", type=int, default=100, choices=(64, 100), help="a round (%(default)s)")
 
 
 class Fleet(Deployment):
@@ -68,13 +69,19 @@ class Fleet(Deployment):
 
 
 @pytest.fixture(scope="session")
-def sqlite_and_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with _deployed(tmp_path_factory.mktemp("local"), {}, COMPONENTS) as fleet:
-        yield fleet
+def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A deployment by name; one ends before the next begins."""
+    home = tmp_path_factory.mktemp(request.param)
+    with _DEPLOYMENTS[request.param](home) as deployed:
+        yield deployed
 
 
-@pytest.fixture(scope="session")
-def postgresql_and_celery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def _sqlite_and_local(home: Path) -> AbstractContextManager[Fleet]:
+    return _deployed(home, {}, COMPONENTS)
+
+
+@contextlib.contextmanager
+def _postgresql_and_celery(home: Path) -> Iterator[Fleet]:
     worker = ["celery", "worker", "--skip-serve-logs", "--concurrency", str(WORKER_PROCESSES), "--celery-hostname"]
     workers = {f"worker-{number}": [*worker, f"worker-{number}"] for number in range(WORKERS)}
     with postgresql() as database, ValkeyServer() as valkey:
@@ -85,9 +92,12 @@ def postgresql_and_celery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database.url}",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
         }
-        with _deployed(tmp_path_factory.mktemp("celery"), settings, {**COMPONENTS, **workers}) as fleet:
-            fleet.database = database
-            yield fleet
+        with _deployed(home, settings, {**COMPONENTS, **workers}) as deployed:
+            deployed.database = database
+            yield deployed
+
+
+_DEPLOYMENTS = {"sqlite_and_local": _sqlite_and_local, "postgresql_and_celery": _postgresql_and_celery}
 
 
 @contextlib.contextmanager
@@ -104,6 +114,6 @@ def _deployed(home: Path, settings: Mapping[str, str], components: Mapping[str, 
         with contextlib.closing(airflow):
             airflow.prepare()
             airflow.start(processes, DAG_IDS)
-            fleet = Fleet(airflow, emulator, home)
-            fleet.processes = processes
-            yield fleet
+            deployed = Fleet(airflow, emulator, home)
+            deployed.processes = processes
+            yield deployed

