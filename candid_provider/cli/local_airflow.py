@@ -156,6 +156,7 @@ def _settings(home: Path, url: str) -> dict[str, str]:
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__MAXIMUM_PAGE_LIMIT": "1000",  # what tasks() asks for; Airflow gives 100
         "AIRFLOW__API__PORT": port,
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),

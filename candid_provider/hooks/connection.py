@@ -24,13 +24,16 @@ ASKING = 2
 
 
 @contextlib.contextmanager
-def passing_over_silence() -> Iterator[None]:
-    """Let "not defined" pass if it came late: Airflow 3 says so when its API server did not answer."""
+def passing_over_silence(patience: float = OUTAGE) -> Iterator[None]:
+    """Let "not defined" pass if it came late: Airflow 3 says so when its API server did not answer.
+
+    :param patience: seconds after which it is late.
+    """
     started = time.monotonic()
     try:
         yield
     except AirflowNotFoundException:
-        if time.monotonic() - started < OUTAGE:
+        if time.monotonic() - started < patience:
             raise
 
 

@@ -20,16 +20,17 @@ from tests.cluster.postgres import PostgreSQL, postgresql
 from tests.conftest import REPOSITORY
 
 DAGS = Path(__file__).parent / "dags"
-DAG_IDS = ("fleet_of_64", "fleet_of_100", "deferred", "shown", "outage")
+DAG_IDS = ("fleet_of_64", "fleet_of_100", "deferred_200", "deferred_500", "shown", "outage")
 WORKERS, WORKER_PROCESSES = 2, 8
 TOGETHER = WORKERS * WORKER_PROCESSES
 """How many tasks run at the same time, in either deployment."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("cluster", "cold starts of tests/cluster")
-    group.addoption("--cold-rounds", type=int, default=1, metavar="N", help="in each deployment (%(default)s)")
-    group.addoption("--cold-tasks", type=int, default=100, choices=(64, 100), help="a round (%(default)s)")
+    group = parser.getgroup("cluster", "how much tests/cluster runs")
+    group.addoption("--cold-rounds", type=int, default=1, metavar="N", help="cold starts a deployment (%(default)s)")
+    group.addoption("--cold-tasks", type=int, default=100, choices=(64, 100), help="tasks a cold start (%(default)s)")
+    group.addoption("--triggers", type=int, default=200, choices=(200, 500), help="at once (%(default)s)")
 
 
 class Fleet(Deployment):

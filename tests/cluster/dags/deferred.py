@@ -33,9 +33,12 @@ class Showing(BaseOperator):
         assert event == "done"
 
 
-@dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1), max_active_tasks=500)
-def deferred() -> None:
-    Asking.partial(task_id="ask").expand(number=list(range(200)))
+def deferred(size: int) -> None:
+    @dag(dag_id=f"deferred_{size}", schedule=None, start_date=pendulum.datetime(2026, 1, 1), max_active_tasks=size)
+    def run() -> None:
+        Asking.partial(task_id="ask").expand(number=list(range(size)))
+
+    run()
 
 
 @dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1))
@@ -59,5 +62,6 @@ def shown() -> None:
     mint() >> load() >> Showing(task_id="trigger")
 
 
-deferred()
+for size in (200, 500):
+    deferred(size)
 shown()
