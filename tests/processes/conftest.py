@@ -40,7 +40,8 @@ def nursery(parent: ForkServerContext, tmp_path: Path) -> Nursery:
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    with running(EmulatorConfig(encounters=3, patients=3)) as emulator:
+    """One that takes its time, so that two who ask at once are seen."""
+    with running(EmulatorConfig(encounters=3, patients=3, latency=300)) as emulator:
         yield emulator
 
 
