@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Literal
+from typing import Literal, NoReturn
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken
@@ -32,6 +32,9 @@ class Envelope:
 
     def __init__(self, credentials: ClientCredentials) -> None:
         self._fernet = Fernet(base64.urlsafe_b64encode(credentials.derive("envelope", 32)))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an envelope is not pickled: its key opens what is sealed")
 
     def seal(self, token: AccessToken) -> str:
         """Turn a token into text that may be stored anywhere."""

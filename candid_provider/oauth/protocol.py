@@ -21,7 +21,7 @@ from candid_provider.exceptions import (
     CandidUnavailableError,
 )
 from candid_provider.oauth.alone import Alone
-from candid_provider.oauth.claim import Claim
+from candid_provider.oauth.claim import FORGETFUL, Claim
 from candid_provider.oauth.credentials import ClientCredentials
 from candid_provider.oauth.envelope import Envelope
 from candid_provider.oauth.hold import REFUSED_HOLD, Hold, Reason, throttle_seconds
@@ -35,6 +35,8 @@ PATIENCE = 8.0
 """Seconds that a renewal may take while the old token would still do."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 1.2
 """Seconds between two looks at the store while another process mints, the first time and in the end."""
+LEAST_PAUSE = 30.0
+"""Seconds that a 429 keeps everybody away at the least."""
 SCATTER = 0.3
 """Seconds over which processes without a token spread their tries to mint, so that few try at a time."""
 
@@ -209,6 +211,9 @@ class RefreshProtocol:
         except CandidRateLimitError as error:
             throttles = hold.throttles + 1
             pause = throttle_seconds(error.retry_after, throttles, self._chance.random())
+            if error.retry_after is None and self._window(refused) is not Window.EXPIRED:
+                # A guess must not outlive the old token.
+                pause = min(pause, max(LEAST_PAUSE, (self._token_ends - self._clock.monotonic()) / 2))
             yield from self._leave_hold(hold, "throttled", pause, throttles)
         except CandidAuthError:
             yield from self._leave_hold(hold, "refused", REFUSED_HOLD)
@@ -261,7 +266,10 @@ class RefreshProtocol:
         assert self.token is not None
         try:
             yield Save(self._register, self._envelope.seal(self.token))
-            return
+            # Such as a secrets backend that has a Variable of this name, too.
+            if self._envelope.open((yield Load(self._register)), self._clock.now()):
+                return
+            reason = FORGETFUL
         except StoreUnavailable as error:
             reason = str(error)
         yield Note("fail_open", f"not shared: {reason}", self.token)
@@ -290,7 +298,8 @@ class RefreshProtocol:
             raise _throttled("the store cannot share a token and this process may not mint more alone", wait)
         self._alone.count(self._clock.monotonic())
         try:
-            yield from self._mint(refused, ends, tries=1)
+            # A store that hung for a minute has used the time up; the task is to work all the same.
+            yield from self._mint(refused, max(ends, self._clock.monotonic() + PATIENCE), tries=1)
         except CandidRateLimitError as error:
             throttles = self._alone.throttles + 1
             pause = throttle_seconds(error.retry_after, throttles, self._chance.random())

@@ -15,6 +15,9 @@ OUTAGE = 5.0
 """Seconds after which "no such Variable" means that nobody answered: Airflow 3.1 to 3.3 report an API
 server that does not answer as a missing Variable (``execution_time/secrets/execution_api.py``)."""
 
+TRIES = 2
+"""How often a Variable that is missing too late is asked for: a process may also be slow to start."""
+
 DESCRIPTION = "Sealed access token of Candid Health, kept by airflow-provider-candid"
 
 
@@ -32,16 +35,17 @@ class VariableTokenStore:
 
         :raises StoreUnavailable: Airflow could not be asked.
         """
-        started = time.monotonic()
-        try:
-            # By position: the keyword is `default` in Airflow 3 and `default_var` in 2.11.
-            value: str | None = _variables().get(register, None)
-        except BaseException as error:
-            problem = name_of_failure(error)
-        else:
+        problem = "no answer in time"
+        for _ in range(TRIES):
+            started = time.monotonic()
+            try:
+                # By position: the keyword is `default` in Airflow 3 and `default_var` in 2.11.
+                value: str | None = _variables().get(register, None)
+            except BaseException as error:
+                problem = name_of_failure(error)
+                break
             if value is not None or time.monotonic() - started < OUTAGE:
                 return value
-            problem = "no answer in time"
         raise StoreUnavailable(f"the Variable {register} could not be read ({problem})")
 
     def save(self, register: str, value: str) -> None:

@@ -261,7 +261,7 @@ def test_a_store_that_forgets_what_is_written_is_given_up() -> None:
         world.at(tenth / 10, forget)
     world.run()
     assert process.got
-    assert world.notes["fail_open"] == 1
+    assert world.notes["fail_open"]
     assert len(world.posts) == 1
 
 

@@ -29,7 +29,7 @@ def with_half_an_hour_left(task: Task) -> AccessToken:
 
 
 DOWN = {
-    "429": answer({}, 429, Retry_After="120"),
+    "429": answer({}, 429),
     "500": answer({}, 500),
     "HTML": HTML,
     "timeouts": HANG,
@@ -46,7 +46,7 @@ def test_an_old_token_outlives_outages_of_four_kinds(nursery: Nursery, tmp_path:
 
 def outlive(nursery: Nursery, tokens: Path, down: Answer) -> None:
     with serving() as server:
-        task = Task(token_url=server.token_url, store=partial(PatientStore, tokens), speed=120)
+        task = Task(token_url=server.token_url, store=partial(PatientStore, tokens), speed=60)
         old = with_half_an_hour_left(task)
         with nursery.fleet(4, task) as fleet:
             server.token_answers = [down]
