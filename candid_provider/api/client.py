@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import logging
 import platform
 import ssl
@@ -20,6 +19,7 @@ from candid_provider.api.routes import route_of
 from candid_provider.api.settings import CandidSettings
 from candid_provider.exceptions import CandidConfigError, CandidError, CandidRateLimitError, CandidUnavailableError
 from candid_provider.oauth.auth import CandidAuth
+from candid_provider.oauth.quiet import quiet
 from candid_provider.oauth.rotation import Tokens
 from candid_provider.oauth.unanswered import explain
 from candid_provider.oauth.unreadable import UNREADABLE
@@ -32,25 +32,6 @@ log = logging.getLogger("candid_provider.api")
 
 RETRY_DEADLINE = 300.0
 """Seconds within which a call is sent again, where that is safe."""
-
-_ours: contextvars.ContextVar[bool] = contextvars.ContextVar("candid_request", default=False)
-
-
-def _not_ours(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING or not _ours.get()
-
-
-# Both print URLs, query included, and headers (httpx at INFO, httpcore at DEBUG). A filter does not pass
-# on to child loggers, so httpcore's are named one by one.
-for _name in (
-    "httpx",
-    "httpcore.connection",
-    "httpcore.http11",
-    "httpcore.http2",
-    "httpcore.proxy",
-    "httpcore.socks",
-):
-    logging.getLogger(_name).addFilter(_not_ours)
 
 
 class CandidClient(httpx.Client):
@@ -67,11 +48,9 @@ class CandidClient(httpx.Client):
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send a request, as httpx does."""
-        mark, started = _ours.set(True), time.monotonic()
-        try:
+        started = time.monotonic()
+        with quiet():
             response = super().send(request, **options)
-        finally:
-            _ours.reset(mark)
         _log(request, response, started)
         return response
 
@@ -90,11 +69,9 @@ class CandidAsyncClient(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send a request, as httpx does."""
-        mark, started = _ours.set(True), time.monotonic()
-        try:
+        started = time.monotonic()
+        with quiet():
             response = await super().send(request, **options)
-        finally:
-            _ours.reset(mark)
         _log(request, response, started)
         return response
 

@@ -6,14 +6,19 @@ import asyncio
 import contextlib
 import dataclasses
 import importlib
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook, Stats, mask_secret
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    BaseHook,
+    Stats,
+    mask_secret,
+)
 
 from candid_provider.api.call import Call, Page, asend, pages, send
 from candid_provider.api.client import CandidAsyncClient, CandidClient, tls_context
@@ -23,11 +28,13 @@ from candid_provider.exceptions import CandidConfigError, CandidError
 from candid_provider.get_provider_info import CONNECTION_FIELDS, DEFAULT_CONN_ID, UI_FIELD_BEHAVIOUR
 from candid_provider.hooks import sdk
 from candid_provider.hooks.connection import ASKING, passing_over_silence, settings_of, silence
+from candid_provider.oauth.credentials import ClientCredentials
+from candid_provider.oauth.hold import read_hold
 from candid_provider.oauth.rotation import RotatingSource
 from candid_provider.oauth.signature import SignatureCheck
 from candid_provider.oauth.source import TokenSource
 from candid_provider.oauth.state import TokenState, read_state
-from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, StoreUnavailable, TokenStore
+from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, StoreUnavailable, TokenStore, guarded
 from candid_provider.token_stores.variable import VariableTokenStore
 from candid_provider.token_stores.xcom import XComTokenStore
 
@@ -45,7 +52,6 @@ TEST_DEADLINE = 5.0
 
 # One token source a process and credentials, so that all hooks of a process share one token in memory.
 _sources: dict[tuple[str, str, str | None], TokenSource] = {}
-_sources_lock = threading.Lock()
 
 
 class CandidHook(BaseHook):
@@ -156,7 +162,7 @@ class CandidHook(BaseHook):
             settings = dataclasses.replace(self._settings, timeout=min(self._settings.timeout, TEST_DEADLINE))
             source = TokenSource(
                 settings.credentials,
-                _copied(_store_named(settings.store), settings.credentials.token_register),
+                _copied(_store_named(settings.store), settings.credentials),
                 on_token=mask_secret,
                 deadline=TEST_DEADLINE,
                 verify=_verification(settings),
@@ -259,17 +265,22 @@ class CandidHook(BaseHook):
         raise silence(self.candid_conn_id)
 
     def _tokens(self, settings: CandidSettings) -> RotatingSource:
-        async def areread() -> TokenSource | None:
-            return self._rotated(settings, await self._aread_settings())
-
-        return RotatingSource(self._source(settings), lambda: self._rotated(settings, self._read_settings()), areread)
-
-    def _rotated(self, old: CandidSettings, new: CandidSettings) -> TokenSource | None:
-        """Give a source for the credentials that the connection has by now, if it still leads to the same place."""
-        moved = (new.candid_api, new.pre_encounter) != (old.candid_api, old.pre_encounter)
-        if moved or new.credentials.fingerprint == old.credentials.fingerprint:
+        def reread() -> TokenSource | None:
+            with contextlib.suppress(CandidError, AirflowException):  # the refusal says more
+                return self._source_at(settings, self._read_settings())
             return None
-        return self._source(new)
+
+        async def areread() -> TokenSource | None:
+            with contextlib.suppress(CandidError, AirflowException):
+                return self._source_at(settings, await self._aread_settings())
+            return None
+
+        return RotatingSource(self._source(settings), reread, areread)
+
+    def _source_at(self, place: CandidSettings, settings: CandidSettings) -> TokenSource | None:
+        """Give the source for settings, if they lead to a client's own place: no other may see its requests."""
+        same = (settings.candid_api, settings.pre_encounter) == (place.candid_api, place.pre_encounter)
+        return self._source(settings) if same else None
 
     def _source(self, settings: CandidSettings) -> TokenSource:
         if self._token_store is not None:
@@ -278,10 +289,10 @@ class CandidHook(BaseHook):
                 self._own_sources[key] = _token_source(settings, self._token_store)
             return self._own_sources[key]
         key_of_all = (settings.credentials.fingerprint, settings.store, settings.verify_jwt)
-        with _sources_lock:
-            if key_of_all not in _sources:
-                _sources[key_of_all] = _token_source(settings, _store_named(settings.store))
-            return _sources[key_of_all]
+        if key_of_all not in _sources:
+            # Of two threads that come here at once, both take the one that is there first.
+            _sources.setdefault(key_of_all, _token_source(settings, _store_named(settings.store)))
+        return _sources[key_of_all]
 
 
 def _store_named(name: str) -> TokenStore:
@@ -303,11 +314,14 @@ def _store_named(name: str) -> TokenStore:
     )
 
 
-def _copied(store: TokenStore, register: str) -> MemoryTokenStore:
-    """Copy a register into memory, if the store can be read from here."""
+def _copied(store: TokenStore, credentials: ClientCredentials) -> MemoryTokenStore:
+    """Copy the shared token into memory, and a pause that everybody keeps, if the store can be read from here."""
     copy = MemoryTokenStore()
     with contextlib.suppress(StoreUnavailable):
-        copy.save(register, store.load(register) or "")
+        copy.save(credentials.token_register, guarded(lambda: store.load(credentials.token_register)) or "")
+        hold = guarded(lambda: store.load(credentials.hold_register))
+        if hold and (known := read_hold(hold)) and known.reason == "throttled":
+            copy.save(credentials.hold_register, hold)
     return copy
 
 

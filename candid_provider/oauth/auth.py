@@ -22,9 +22,9 @@ class CandidAuth(httpx.Auth):
     """Put the shared token on requests to Candid, and replace it once when Candid refuses it.
 
     A 401 is answered by one forced refresh and one replay; a request whose body cannot be sent twice is
-    not replayed. A second 401 keeps the whole fleet from minting for a minute, or
-    each task would mint. 403 replaces the token only when it has outlived its life, because Candid also answers
-    403 to what a user may not do. Requests to any other host, such as signed file URLs, go out bare.
+    not replayed. A second 401 keeps the whole fleet from minting for a minute, or each task would mint. 403
+    replaces the token only when it has outlived its life, because Candid also answers 403 to what a user may
+    not do. Requests to any other host, such as signed file URLs, go out bare.
 
     :param source: where tokens come from.
     :param urls: base URLs of the hosts that may see the bearer; scheme, host and port must be equal.
@@ -44,7 +44,7 @@ class CandidAuth(httpx.Auth):
         if self._refused(response, token):
             token = self._source.token(refused=token.value)
             if _replayable(request) and self._refused((yield _signed(request, token)), token):
-                self._source.condemn()
+                self._source.condemn(token.value)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Authorise a request of :class:`httpx.AsyncClient`."""
@@ -56,7 +56,7 @@ class CandidAuth(httpx.Auth):
         if self._refused(response, token):
             token = await self._source.atoken(refused=token.value)
             if _replayable(request) and self._refused((yield _signed(request, token)), token):
-                await self._source.acondemn()
+                await self._source.acondemn(token.value)
 
     def _refused(self, response: httpx.Response, token: AccessToken) -> bool:
         if response.status_code != 401 and not (response.status_code == 403 and token.expired):

@@ -56,8 +56,9 @@ class Claim:
         return self._lost >= LOST_HOLDS
 
     def begin(self) -> None:
-        """Forget what the register looked like at an earlier time."""
-        self._watch = HoldWatch()
+        """Note that time has passed since the last look."""
+        self._watch.look_away()
+        self._slow = 0
 
     def look(self) -> Generator[Step, Any, Hold | None]:
         """Read the register; what was there and is not any more is hidden by an outage, for nobody deletes it."""
@@ -66,16 +67,17 @@ class Claim:
         self._watch.see(self._seen, self._clock.monotonic())
         return self._seen
 
-    def left(self, hold: Hold, stored: AccessToken | None) -> float:
+    def left(self, hold: Hold, stored: AccessToken | None, *, trust: float) -> float:
         """Say for how many seconds a hold still keeps this process from minting.
 
         :param stored: the token last seen in the store, which may be what its owner minted under it.
+        :param trust: see :meth:`HoldWatch.left`.
         """
         if hold.nonce == self._mine and hold.reason == "refreshing":
             return max(0.0, self._pause_ends - self._clock.monotonic())
         if stored and hold.fulfilled_by(stored):
             return 0.0
-        return self._watch.left(hold, self._clock.now(), self._clock.monotonic())
+        return self._watch.left(hold, self._clock.now(), self._clock.monotonic(), trust=trust)
 
     def make(self, before: Hold | None, started: float) -> Generator[Step, Any, Hold | None]:
         """Put a hold of one's own into the register, having found it free; None if it may not be relied on yet.
@@ -85,14 +87,16 @@ class Claim:
         """
         if before and before.nonce == self._mine and self._leaves_time():
             return before  # it stands, and whoever it has overwritten had time to end
-        if not self.in_time(started):
+        if self.late(started):
+            self._slow += 1
             return None
         self._before, self._begun = before, self._clock.monotonic()
         recent = before and self._clock.now() - before.until < THROTTLE_MEMORY
         mine = self.draw(before.throttles if before and recent else 0)
         self._mine = mine.nonce
         yield Save(self._register, mine.text())
-        if not self.in_time(started):
+        if self.late(started):
+            self._slow += 1
             # A rival may be minting whose hold this one has just overwritten: it gets time to end.
             self._pause_ends = self._clock.monotonic() + ABORT_PAUSE
             yield Note("wait", "the store was too slow to take the hold safely")
@@ -108,24 +112,20 @@ class Claim:
         seen = yield from self.look()
         if seen == mine:
             self._lost = 0
-            return self._leaves_time()
-        if seen is None or seen == self._before:
+            if self._leaves_time():
+                return True
+            self._slow += 1
+        elif seen is None or seen == self._before:
             self._lost += 1
             yield Note("wait", FORGETFUL)
             if self.lost:
                 raise StoreUnavailable(FORGETFUL)
         return False
 
-    def in_time(self, started: float) -> bool:
-        """Say whether what began at a time, monotonic seconds, came soon enough to be relied on."""
-        if not self._settle or self._clock.monotonic() - started <= self._settle:
-            return True
-        self._slow += 1
-        return self._slow >= SLOW_TRIES
-
-    def entered(self) -> None:
-        """Note that the store was quick enough in the end."""
-        self._slow = 0
+    def late(self, started: float) -> bool:
+        """Say whether what began at a time, monotonic seconds, took too long to be relied on."""
+        slow = bool(self._settle) and self._clock.monotonic() - started > self._settle
+        return slow and self._slow < SLOW_TRIES
 
     def rest(self) -> float:
         """Say for how many more seconds the hold of one's own allows to mint."""

@@ -76,26 +76,36 @@ class HoldWatch:
     """Remember since when the hold register looks as it does, so that others' clocks matter little.
 
     What changes while we watch is new, whatever the clock of the one who wrote it says: such a hold counts for
-    its whole life from then on, and so does one that may be new by another clock. Only what was there already
-    is judged by its own dates.
+    its whole life from then on, and so does, for who can wait, one that may be new by another clock. Only what
+    was there already is judged by its own dates.
     """
 
     def __init__(self) -> None:
         self._hold: Hold | None = None
         self._since: float | None = None
-        self._news = False
+        self._news = self._looked = False
+
+    def look_away(self) -> None:
+        """Note that nobody watches for a while: what is there next may have been there for long."""
+        self._looked = False
 
     def see(self, hold: Hold | None, monotonic: float) -> None:
         """Note what the register holds now."""
         if self._since is None or hold != self._hold:
-            self._news = self._since is not None
+            self._news = self._looked
             self._hold, self._since = hold, monotonic
+        self._looked = True
 
-    def left(self, hold: Hold, now: float, monotonic: float) -> float:
-        """Say for how many seconds a hold still counts."""
-        if (self._news or hold.may_be_new(now)) and self._since is not None and hold == self._hold:
-            return max(0.0, hold.life - (monotonic - self._since))
-        return hold.left(now)
+    def left(self, hold: Hold, now: float, monotonic: float, *, trust: float) -> float:
+        """Say for how many seconds a hold still counts.
+
+        :param trust: seconds at the most to wait for a hold that is over, lest one be overlooked that is new by
+            another clock.
+        """
+        watched = monotonic - self._since if self._since is not None and hold == self._hold else 0.0
+        if self._news:
+            return max(0.0, hold.life - watched)
+        return max(hold.left(now), min(hold.life, trust) - watched if hold.may_be_new(now) else 0.0)
 
 
 def read_hold(text: str | None) -> Hold | None:

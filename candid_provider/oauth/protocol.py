@@ -24,7 +24,7 @@ from candid_provider.oauth.alone import Alone
 from candid_provider.oauth.claim import FORGETFUL, Claim
 from candid_provider.oauth.credentials import ClientCredentials
 from candid_provider.oauth.envelope import Envelope
-from candid_provider.oauth.hold import REFUSED_HOLD, Hold, Reason, throttle_seconds
+from candid_provider.oauth.hold import MINT_HOLD, REFUSED_HOLD, Hold, Reason, throttle_seconds
 from candid_provider.oauth.steps import Clock, Load, Mint, Note, Save, Sleep, Step, Steps, Work
 from candid_provider.oauth.store import StoreUnavailable
 from candid_provider.oauth.token import AccessToken, Window
@@ -121,7 +121,7 @@ class RefreshProtocol:
         return self.token
 
     def condemn(self) -> Steps:
-        """Keep the fleet from minting for a while: Candid refuses tokens as soon as they are minted."""
+        """Keep the fleet from minting for a while: Candid refuses the token although it was minted just now."""
         yield from self._leave_hold(self._claim.draw(), "refused", REFUSED_HOLD)
         assert self.token is not None
         return self.token
@@ -137,13 +137,11 @@ class RefreshProtocol:
             except StoreUnavailable as error:
                 reason, now = str(error), self._clock.monotonic()
             # An outage ends for all at once: who finds the store again need not mint alone, if time allows.
-            if now - started < OUTAGE or now + (now - started) > ends - PATIENCE or self._claim.lost:
+            if now - started < OUTAGE or now > ends - 2 * PATIENCE or self._claim.lost:
                 break
             yield Sleep(OUTAGE * self._chance.random())
         yield Note("fail_open", reason, self.token)
         yield from self._mint_alone(refused, ends)
-        if self._claim.lost:
-            yield from self._publish(refused)
 
     def _share(self, refused: str | None, ends: float) -> Work:
         """Come by a token through the store."""
@@ -159,7 +157,7 @@ class RefreshProtocol:
         self._postpone_renewal()
         started = self._clock.monotonic()
         hold = yield from self._claim.look()
-        if hold and self._claim.left(hold, self._stored):
+        if hold and self._claim.left(hold, self._stored, trust=0.0):
             return
         if mine := (yield from self._claim.make(hold, started)):
             yield from self._renew(mine, None, min(ends, started + PATIENCE), tries=1)
@@ -169,11 +167,11 @@ class RefreshProtocol:
         noted, scatter, pause = "", self._scatter, FIRST_PAUSE
         while (started := self._clock.monotonic()) < ends:
             hold = yield from self._claim.look()
-            if hold and self._claim.left(hold, self._stored):
+            if hold and (left := self._left(hold, refused)):
                 if hold.nonce != noted:
                     yield Note("wait", f"{hold.reason} by {hold.owner}", self.token)
                     noted, pause = hold.nonce, FIRST_PAUSE
-                yield from self._wait_for(hold, refused, ends, pause)
+                yield from self._wait_for(hold, left, refused, ends, pause)
                 pause = min(1.5 * pause, LONGEST_PAUSE)
             elif wait := self._alone.paused(self._clock.monotonic()):
                 raise _throttled("Candid's token endpoint asked to slow down", wait)
@@ -187,12 +185,17 @@ class RefreshProtocol:
                 return
         raise _out_of_time("waiting for another process to mint")
 
-    def _wait_for(self, hold: Hold, refused: str | None, ends: float, pause: float) -> Work:
-        left = self._claim.left(hold, self._stored)
+    def _left(self, hold: Hold, refused: str | None) -> float:
+        """Say for how many seconds a hold counts; who still has an old token waits less for one that may be dead."""
+        alive = self._window(refused) is not Window.EXPIRED
+        return self._claim.left(hold, self._stored, trust=PATIENCE / 2 if alive else MINT_HOLD)
+
+    def _wait_for(self, hold: Hold, left: float, refused: str | None, ends: float, pause: float) -> Work:
         if hold.reason == "refused":
+            ago = max(0.0, hold.seconds - left)
             raise CandidAuthError(
-                f"another process was refused with these credentials {max(0.0, hold.seconds - left):.0f} s ago:"
-                " check the connection's login (Client ID), password (Client Secret) and environment"
+                f"Candid refused these credentials, or a token minted with them, {ago:.0f} s ago: check"
+                " the connection's login (Client ID), password (Client Secret) and environment"
             )
         pause *= 0.75 + 0.5 * self._chance.random()
         if hold.reason == "refreshing":
@@ -232,8 +235,7 @@ class RefreshProtocol:
                 return False
             if not (yield from self._claim.stands(hold)):
                 return False
-            if self._claim.in_time(started):
-                self._claim.entered()
+            if not self._claim.late(started):
                 return True
 
     def _mint(self, refused: str | None, ends: float, tries: int | None = None) -> Work:
@@ -243,7 +245,7 @@ class RefreshProtocol:
             expired = self._window(refused) is Window.EXPIRED
             yield Note("mint", "no usable token" if expired else "renewal", self.token)
             try:
-                self.token = yield Mint(left)
+                minted = yield Mint(left)
             except CandidUnavailableError as error:
                 attempt += 1
                 pause = min(2.0**attempt, 16.0) * (0.25 + 0.25 * self._chance.random())
@@ -251,12 +253,13 @@ class RefreshProtocol:
                     raise
                 yield Note("back_off", str(error), self.token)
             else:
-                yield Note("minted", "by this process", self.token)
-                if self._window(refused) is Window.EXPIRED:
+                yield Note("minted", "by this process", minted)
+                if minted.value == refused or minted.expires_at <= self._clock.now():
                     raise CandidAuthError(
                         "the token endpoint gave out a token that is over, or that Candid has just refused:"
                         " check that the credentials belong to the connection's environment"
                     )
+                self.token = minted
                 return
             yield Sleep(pause)
         raise _out_of_time("minting")
@@ -273,14 +276,6 @@ class RefreshProtocol:
         except StoreUnavailable as error:
             reason = str(error)
         yield Note("fail_open", f"not shared: {reason}", self.token)
-
-    def _publish(self, refused: str | None) -> Work:
-        """Save what was minted without a hold, unless somebody saved a token that lives longer."""
-        assert self.token is not None
-        with contextlib.suppress(StoreUnavailable):
-            stored = self._envelope.open((yield Load(self._register)), self._clock.now())
-            if not stored or stored.value == refused or stored.expires_at < self.token.expires_at:
-                yield from self._save()
 
     def _leave_hold(self, mine: Hold, reason: Reason, seconds: float, throttles: int = 0) -> Work:
         """Keep the fleet away for some seconds; this process alone if the fleet cannot be told."""

@@ -17,9 +17,9 @@ class Tokens(Protocol):
 
     async def atoken(self, refused: str | None = None) -> AccessToken: ...
 
-    def condemn(self) -> None: ...
+    def condemn(self, bearer: str) -> None: ...
 
-    async def acondemn(self) -> None: ...
+    async def acondemn(self, bearer: str) -> None: ...
 
 
 class RotatingSource:
@@ -28,7 +28,8 @@ class RotatingSource:
     A secret that is changed in the connection so takes effect in tasks and triggers that are running.
 
     :param source: where tokens come from at first.
-    :param reread: gives a source with the credentials that hold now, or None if they are the same.
+    :param reread: gives a source with the credentials that hold now, the same one if they have not changed, or
+        None if they cannot be read or belong elsewhere.
     :param areread: does so without holding the event loop.
     """
 
@@ -46,31 +47,37 @@ class RotatingSource:
         :param refused: a bearer that Candid has just answered with 401; the answer is another one.
         :raises CandidError: as :meth:`TokenSource.token`.
         """
+        source = self._source
         try:
-            return self._source.token(refused)
+            return source.token(refused)
         except CandidAuthError as error:
             refusal = error
-        return self._turn_to(self._reread(), refusal).token(refused)
+        if self._source is source:
+            self._turn(source, self._reread(), refusal)
+        return self._source.token(refused)
 
     async def atoken(self, refused: str | None = None) -> AccessToken:
         """Answer with a usable token without holding the event loop."""
+        source = self._source
         try:
-            return await self._source.atoken(refused)
+            return await source.atoken(refused)
         except CandidAuthError as error:
             refusal = error
-        return await self._turn_to(await self._areread(), refusal).atoken(refused)
+        if self._source is source:
+            self._turn(source, await self._areread(), refusal)
+        return await self._source.atoken(refused)
 
-    def condemn(self) -> None:
+    def condemn(self, bearer: str) -> None:
         """Keep the fleet from minting for a while: a token that replaced a refused one was refused, too."""
-        self._source.condemn()
+        self._source.condemn(bearer)
 
-    async def acondemn(self) -> None:
+    async def acondemn(self, bearer: str) -> None:
         """Keep the fleet from minting for a while, without holding the event loop."""
-        await self._source.acondemn()
+        await self._source.acondemn(bearer)
 
-    def _turn_to(self, source: TokenSource | None, refusal: CandidAuthError) -> TokenSource:
-        if source is None:
+    def _turn(self, old: TokenSource, new: TokenSource | None, refusal: CandidAuthError) -> None:
+        if new is None or new is old:
             raise refusal
-        source.report("rotate", "the connection has other credentials now")
-        self._source = source
-        return source
+        if self._source is old:
+            new.report("rotate", "the connection has other credentials now")
+            self._source = new

@@ -20,9 +20,10 @@ import httpx
 from candid_provider.exceptions import CandidError, CandidUnavailableError
 from candid_provider.oauth.credentials import ClientCredentials
 from candid_provider.oauth.protocol import RefreshProtocol
+from candid_provider.oauth.quiet import quiet
 from candid_provider.oauth.signature import SignatureCheck
 from candid_provider.oauth.steps import Clock, Load, Mint, Note, Save, Sleep, Step, Steps
-from candid_provider.oauth.store import StoreUnavailable, TokenStore
+from candid_provider.oauth.store import StoreUnavailable, TokenStore, guarded
 from candid_provider.oauth.token import AccessToken
 
 Flight = Future[AccessToken | CandidError | None]
@@ -71,7 +72,7 @@ class TokenSource:
         self._credentials, self.store, self._on_token, self._http = credentials, store, on_token, http
         self._verify, self._on_decision = verify, on_decision
         self._deadline, self._clock, self._sleep = deadline, clock, sleep
-        self._announced = ""
+        self._announced = self._condemned = ""
         self._warned: set[str] = set()
         self._set_up()
         _sources.add(self)
@@ -108,29 +109,53 @@ class TokenSource:
         token = self._ready(refused)
         while token is None or token.value == refused:
             flight, leads = self._board()
-            # Shielded: who is cancelled while waiting cancels nobody else's refresh.
             if leads:
-                # The context goes along: Airflow's triggerer finds the log file of a trigger in it.
-                lead = self._thread.submit(contextvars.copy_context().run, self._lead, flight, refused)
-                await asyncio.shield(asyncio.wrap_future(lead))
-            token = _outcome(await asyncio.shield(asyncio.wrap_future(flight)))
+                await self._lead_aside(flight, refused)
+            # Shielded: who is cancelled while waiting cancels nobody else's refresh.
+            waiting = asyncio.shield(asyncio.wrap_future(flight))
+            try:
+                token = _outcome(await asyncio.wait_for(waiting, self._deadline + GRACE))
+            except TimeoutError:
+                self._land(flight)
         return token
+
+    async def _lead_aside(self, flight: Flight, refused: str | None) -> None:
+        """Lead a refresh in the thread that is there for it."""
+        try:
+            # The context goes along: Airflow's triggerer finds the log file of a trigger in it.
+            steps = self._protocol.obtain(refused)
+            lead = self._thread.submit(contextvars.copy_context().run, self._lead, flight, steps)
+        except BaseException:
+            self._land(flight)
+            flight.set_result(None)
+            raise
+        await asyncio.shield(asyncio.wrap_future(lead))
 
     def report(self, decision: str, reason: str) -> None:
         """Log and count a decision that was taken outside."""
         self._log(Note(decision, reason, self._protocol.token))
 
-    def condemn(self) -> None:
-        """Keep the fleet from minting for a while: a token that replaced a refused one was refused, too."""
-        with self._lock:
-            busy = self._flight is not None
-        if not busy:
-            self._run(self._protocol.condemn())
+    def condemn(self, bearer: str) -> None:
+        """Keep the fleet from minting for a while: a token that replaced a refused one was refused, too.
 
-    async def acondemn(self) -> None:
+        :param bearer: that token; nothing happens if there is another one by now, or if this was said before.
+        """
+        flight, leads = self._board()
+        if not leads:
+            return  # a refresh is under way, and whoever waits for it will see
+        known = self._protocol.token
+        if known is None or known.value != bearer or self._condemned == bearer:
+            self._land(flight)
+            flight.set_result(None)
+            return
+        self._condemned = bearer
+        self._lead(flight, self._protocol.condemn())
+
+    async def acondemn(self, bearer: str) -> None:
         """Keep the fleet from minting for a while, without holding the event loop."""
-        run = contextvars.copy_context().run
-        await asyncio.get_running_loop().run_in_executor(self._thread, run, self.condemn)
+        if self._condemned != bearer:
+            run = contextvars.copy_context().run
+            await asyncio.get_running_loop().run_in_executor(self._thread, run, self.condemn, bearer)
 
     def _ready(self, refused: str | None) -> AccessToken | None:
         """Answer from memory, without the lock: a token that is fresh and masked needs no decision."""
@@ -141,13 +166,12 @@ class TokenSource:
         """Refresh, or share the outcome of the refresh that is under way; None if that one was interrupted."""
         flight, leads = self._board()
         if leads:
-            self._lead(flight, refused)
+            self._lead(flight, self._protocol.obtain(refused))
         try:
             return _outcome(flight.result(self._deadline + GRACE))
         except TimeoutError:
             # Its leader was interrupted between taking off and reporting.
-            with self._lock:
-                self._flight = None if self._flight is flight else self._flight
+            self._land(flight)
             return None
 
     def _board(self) -> tuple[Flight, bool]:
@@ -157,10 +181,15 @@ class TokenSource:
             self._flight = self._flight or Future()
             return self._flight, leads
 
-    def _lead(self, flight: Flight, refused: str | None) -> None:
+    def _land(self, flight: Flight) -> None:
+        """Let the next one begin."""
+        with self._lock:
+            self._flight = None if self._flight is flight else self._flight
+
+    def _lead(self, flight: Flight, steps: Steps) -> None:
         outcome: AccessToken | CandidError | None = None
         try:
-            token = self._run(self._protocol.obtain(refused))
+            token = self._run(steps)
             if token.value != self._announced:
                 self._on_token(token.value)
                 self._announced = token.value
@@ -169,7 +198,7 @@ class TokenSource:
             outcome = error
         finally:
             # Also when this thread is interrupted and nobody knows the outcome: the others try themselves.
-            self._flight = None
+            self._land(flight)
             flight.set_result(outcome)
 
     def _run(self, steps: Steps) -> AccessToken:
@@ -190,9 +219,9 @@ class TokenSource:
     def _perform(self, step: Step) -> str | AccessToken | None:
         match step:
             case Load(register):
-                return self.store.load(register)
+                return guarded(lambda: self.store.load(register))
             case Save(register, value):
-                self.store.save(register, value)
+                guarded(lambda: self.store.save(register, value))
             case Sleep(seconds):
                 self._sleep(seconds)
             case Mint(timeout):
@@ -202,7 +231,7 @@ class TokenSource:
         return None
 
     def _mint(self, timeout: float) -> AccessToken:
-        with self._http() as http:
+        with quiet(), self._http() as http:
             if self._verify:
                 self._verify.fetch_key(http, timeout)
             token = self._credentials.mint(http, timeout=timeout, minted_by=self._owner, now=self._clock.now)
@@ -250,7 +279,8 @@ def _within(timeout: float, mint: Callable[[float], AccessToken]) -> AccessToken
         except BaseException as error:
             answer.set_exception(error)
 
-    threading.Thread(target=run, name="candid-mint", daemon=True).start()
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(run,), name="candid-mint", daemon=True).start()
     try:
         return answer.result(timeout + 1)
     except TimeoutError:

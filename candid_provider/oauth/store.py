@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 
 class StoreUnavailable(Exception):
@@ -40,6 +40,23 @@ class TokenStore(Protocol):
         """
 
 
+T = TypeVar("T")
+
+
+def guarded(operation: Callable[[], T]) -> T:
+    """Carry out an operation of a store that may raise anything, whose text may hold a password.
+
+    :raises StoreUnavailable: it failed.
+    """
+    try:
+        return operation()
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        problem = type(error).__name__
+    raise StoreUnavailable(f"the store failed ({problem})")
+
+
 class MemoryTokenStore:
     """Share the token within one process only."""
 
@@ -47,17 +64,14 @@ class MemoryTokenStore:
 
     def __init__(self) -> None:
         self._registers: dict[str, str] = {}
-        self._lock = threading.Lock()
 
     def load(self, register: str) -> str | None:
         """Read a register."""
-        with self._lock:
-            return self._registers.get(register)
+        return self._registers.get(register)
 
     def save(self, register: str, value: str) -> None:
         """Write a register."""
-        with self._lock:
-            self._registers[register] = value
+        self._registers[register] = value
 
 
 class FileTokenStore:

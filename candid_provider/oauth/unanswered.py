@@ -8,7 +8,7 @@ import httpx
 
 
 def explain(error: httpx.HTTPError) -> str:
-    """Say what to check, without the URL, which may hold more than its host."""
+    """Say what to check, without the URL, whose path may name a person."""
     kind = type(error).__name__
     cause: BaseException | None = error
     while cause is not None:

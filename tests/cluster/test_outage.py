@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cluster.conftest import TOGETHER, Fleet
+from tests.cluster.conftest import Fleet
 
 pytestmark = [
     pytest.mark.airflow,

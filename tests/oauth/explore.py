@@ -1,7 +1,8 @@
 """Explore cold starts by the hundred thousand: ``python -m tests.oauth.explore --profile all --runs 100000``.
 
-A run starts a fleet without a token, lets it come to rest, and then has Candid refuse the token, so that the
-fleet needs another. A run is replayed, step by step, by its profile and seed: ``--profile tails --replay 17``.
+A run starts a fleet without a token, lets it come to rest, has Candid refuse the token, so that the fleet needs
+another, and comes back when that one is near its end. A run is replayed, step by step, by its profile and seed:
+``--profile tails --replay 17``.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 from candid_provider.exceptions import CandidError
-from tests.oauth.simulation import CREDENTIALS, Minted, Process, World, busy, calm, harsh
+from tests.oauth.simulation import CREDENTIALS, LIFE, Minted, Process, World, busy, calm, harsh, rough
 
-SECOND_START = 300.0
-"""When the token is refused; a cold start and whatever hinders it are over by then."""
+STARTS = (0.0, 300.0, 300.0 + LIFE - 400.0)
+"""When the fleet starts, when its token is refused, and when the next one comes near its end."""
 BATCH = 250
+ALONE = "the ones before were minted by processes whom the store had failed"
 
 Options = dict[str, Any]
 
@@ -45,7 +47,7 @@ class Profile:
 
 
 def _spans(chance: random.Random, longest: float) -> tuple[tuple[float, float], ...]:
-    starts = [base + 20 * chance.random() for base in (0.0, SECOND_START) for _ in range(chance.randint(1, 2))]
+    starts = [base + 20 * chance.random() for base in STARTS for _ in range(chance.randint(1, 2))]
     return tuple((start, start + longest * chance.random()) for start in starts)
 
 
@@ -72,14 +74,17 @@ def _by_wrong_clocks(chance: random.Random) -> Options:
     return {"skew": skew, "step": step}
 
 
+def _slow_endpoint(chance: random.Random) -> Options:
+    return {"delay": busy, "mint_seconds": lambda chance: 0.1 + 15 * chance.random() ** 2}
+
+
 def _everything(chance: random.Random) -> Options:
-    return {
-        "delay": harsh,
-        "stalls": _spans(chance, 10.0),
-        "missing": _spans(chance, 2.0),
-        "lost": 0.02,
-        "late": 0.05,
-    }
+    spans = {"stalls": _spans(chance, 10.0), "missing": _spans(chance, 1.0)}
+    return {"delay": rough, "lost": 0.02, "late": 0.05, "paused": 0.002, **spans}
+
+
+def _any_process(chance: random.Random) -> Options:
+    return {**_mortal(chance), **(_by_wrong_clocks(chance) if chance.random() < 0.2 else {})}
 
 
 PROFILES = {
@@ -89,10 +94,12 @@ PROFILES = {
     "stalls": Profile(_stalled),
     "losses": Profile(_lossy),
     "missing": Profile(_missing),
+    "slow endpoint": Profile(_slow_endpoint),
+    "pauses": Profile(lambda chance: {"delay": busy, "paused": 0.01}),
     "people": Profile(defaced=1.0),
     "deaths": Profile(process=_mortal),
     "clocks": Profile(lambda chance: {"delay": busy}, _by_wrong_clocks),
-    "everything": Profile(_everything, lambda chance: {**_mortal(chance), **_by_wrong_clocks(chance)}, defaced=0.1),
+    "everything": Profile(_everything, _any_process, defaced=0.1),
 }
 
 
@@ -104,11 +111,12 @@ class Found:
     mints: Counter[int] = field(default_factory=Counter)
     """How many starts took so many mints."""
     excused: Counter[str] = field(default_factory=Counter)
-    """Mints after the first of a start that nobody could have spared."""
+    """Mints after the first of a start that could not have been spared, by reason."""
     duplicates: list[int] = field(default_factory=list)
     """Seeds of the starts with any other mint after the first."""
     stuck: list[int] = field(default_factory=list)
-    expired: list[int] = field(default_factory=list)
+    useless: list[int] = field(default_factory=list)
+    """Seeds of the starts in which a process was given a token that was over, or the one that was refused."""
     processes: int = 0
     failed: int = 0
     """Processes that ran into their deadline, with an error that says so."""
@@ -122,30 +130,30 @@ class Found:
         self.excused += other.excused
         self.duplicates += other.duplicates
         self.stuck += other.stuck
-        self.expired += other.expired
+        self.useless += other.useless
         self.processes += other.processes
         self.failed += other.failed
         self.longest = max(self.longest, other.longest)
 
 
 def run(profile: Profile, seed: int, trace: Callable[[str], None] | None = None) -> Found:
-    """Run a cold start and the replacement of its token."""
+    """Run a cold start, the replacement of its token, and the renewal of that one."""
     chance = random.Random(seed)
     world = World(seed, **profile.world(chance))
     world.trace = trace
-    size = chance.choices((chance.randint(1, 8), chance.randint(9, 64), 200), (88, 11, 1))[0]
+    size = chance.choices((chance.randint(2, 8), chance.randint(9, 64), 200), (88, 11, 1))[0]
     processes = [Process(world, number, **profile.process(chance)) for number in range(size)]
     found, spread = Found(), chance.choice((0.1, 1.0, 10.0))
     deaf = chance.random() < profile.defaced
-    for start in (0.0, SECOND_START):
+    for start in STARTS:
         for process in processes:
-            refused = process.got.value if process.got else None
+            refused = process.got.value if process.got and start == STARTS[1] else None
             process.got = process.error = None
             process.ask(start + spread * chance.random(), refused=refused)
         if deaf:
             for register in (CREDENTIALS.token_register, CREDENTIALS.hold_register):
                 world.at(start + 10 * chance.random(), partial(world.deface, register))
-        world.run(start + SECOND_START - 1)
+        world.run(start + 299)
         _judge(found, seed, world, start, processes)
     return found
 
@@ -161,24 +169,31 @@ def _judge(found: Found, seed: int, world: World, start: float, processes: list[
         found.duplicates.append(seed)
     if not all(process.ended for process in living):
         found.stuck.append(seed)
-    if any(process.got_expired for process in living):
-        found.expired.append(seed)
+    if any(process.got_useless for process in living):
+        found.useless.append(seed)
     found.processes += len(living)
     found.failed += sum(isinstance(process.error, CandidError) for process in living)
     found.longest = max([found.longest, *(process.waited for process in living)])
 
 
 def _excuse(mint: Minted, earlier: list[Minted], world: World) -> str:
-    """Say why a token had to be minted although there was one; empty if it need not have been."""
-    if any(other.landed is None or other.landed > mint.asked for other in earlier if other.process.dead):
-        return "its predecessor died before it was saved"
+    """Say why a token had to be minted although one had been; empty if it need not have been."""
     if mint.alone:
-        return "the store failed"
-    if all(other.landed is None for other in earlier):
-        return "its predecessor could not be saved"
-    if any(earlier[0].asked <= when <= mint.asked for when in world.defaced):
-        return "a person saved asterisks"
-    return ""
+        return "the store failed the process"
+    asked = mint.asked
+    landed = [other for other in earlier if other.landed is not None and other.landed <= asked]
+    if landed:
+        defaced = any(max(other.landed or 0.0 for other in landed) <= when <= asked for when in world.defaced)
+        return "a person saved asterisks over it" if defaced else ""
+    if any(not other.alone and other.process.died > asked and not _failed(other, asked) for other in earlier):
+        return ""  # somebody is about to save one
+    if any(_failed(other, asked) for other in earlier):
+        return "the one before could not be saved"
+    return "the one before died with its minter" if not all(other.alone for other in earlier) else ALONE
+
+
+def _failed(mint: Minted, when: float) -> bool:
+    return mint.unsaved is not None and mint.unsaved <= when
 
 
 def explore(name: str, seeds: Iterable[int]) -> Found:
@@ -223,7 +238,7 @@ def table_of(found: dict[str, Found]) -> Table:
         "excused",
         "duplicates",
         "stuck",
-        "expired",
+        "useless",
         "failed",
         "longest",
     )
@@ -233,7 +248,7 @@ def table_of(found: dict[str, Found]) -> Table:
         share = f"{len(one.duplicates)} ({100 * len(one.duplicates) / one.starts:.3f} %)"
         failed = f"{100 * one.failed / max(1, one.processes):.3f} %"
         table.add_row(
-            name, *map(str, row), share, str(len(one.stuck)), str(len(one.expired)), failed, f"{one.longest:.0f} s"
+            name, *map(str, row), share, str(len(one.stuck)), str(len(one.useless)), failed, f"{one.longest:.0f} s"
         )
     return table
 
@@ -255,7 +270,7 @@ def main() -> None:
     console = Console(width=150)
     console.print(table_of(found))
     for name, one in found.items():
-        for what in ("duplicates", "stuck", "expired"):
+        for what in ("duplicates", "stuck", "useless"):
             if seeds := getattr(one, what):
                 print(f"{name}: {what} with seeds {sorted(seeds)[:10]}")
         for excuse, count in one.excused.most_common():

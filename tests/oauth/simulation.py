@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from candid_provider.exceptions import CandidError
+from candid_provider.exceptions import CandidError, CandidUnavailableError
 from candid_provider.oauth.credentials import ClientCredentials
 from candid_provider.oauth.envelope import Envelope
 from candid_provider.oauth.protocol import RefreshProtocol
@@ -28,8 +28,10 @@ ENVELOPE._fernet.decrypt = functools.lru_cache(1000)(ENVELOPE._fernet.decrypt)  
 EPOCH = 1_800_000_000.0
 LIFE = 18_000.0
 
-TRY_TIMEOUT, GIVES_UP = 5.0, 35.0
-"""Seconds after which a task's client sends a request to the API server again, and gives up (Airflow 3.3)."""
+TRIES, TRY_TIMEOUT, LONGEST_BACKOFF = 5, 5.0, 2.0
+"""How a task's client asks the API server: each try waits so long, then it sends the request again (Airflow 3.3)."""
+LATE = 5.0
+"""Seconds after which a Variable that is missing may be there after all: ``VariableTokenStore`` asks again."""
 
 Delay = Callable[[random.Random], float]
 Span = tuple[float, float]
@@ -50,6 +52,11 @@ def harsh(chance: random.Random) -> float:
     return calm(chance) if chance.random() < 0.9 else min(chance.paretovariate(0.8), 12.0)
 
 
+def rough(chance: random.Random) -> float:
+    """Answer as :func:`harsh` one time in two, else as :func:`busy`."""
+    return harsh(chance) if chance.random() < 0.5 else busy(chance)
+
+
 @dataclass
 class Minted:
     """What became of one token."""
@@ -60,6 +67,8 @@ class Minted:
     process: Process
     alone: bool
     landed: float | None = None
+    unsaved: float | None = None
+    """When the process learnt that its token could not be saved."""
 
 
 @dataclass
@@ -75,6 +84,7 @@ class World:
     :param stalls: spans in which the store does nothing for anybody and then everything.
     :param missing: spans in which reads find nothing and saves fail, as in an outage of Airflow 3.1 to 3.3.
     :param lost: share of replies that are lost; the client asks again, so a save is carried out twice.
+    :param paused: share of steps before which the process stands still for up to 10 s.
     :param late: share of saves that are carried out once more, up to 30 s later.
     """
 
@@ -89,6 +99,7 @@ class World:
     missing: tuple[Span, ...] = ()
     lost: float = 0.0
     late: float = 0.0
+    paused: float = 0.0
     now: float = 0.0
     registers: dict[str, str] = field(default_factory=dict)
     posts: list[float] = field(default_factory=list)
@@ -161,21 +172,30 @@ class Process:
         self.got: AccessToken | None = None
         self.error: CandidError | None = None
         self.waited = 0.0
-        self.dead = self._busy = self._alone = False
+        self.died = float("inf")
+        self._busy = self._alone = False
 
     def clock(self) -> float:
         when, jump = self._step
         return EPOCH + self.world.now + self.skew + (jump if self.world.now >= when else 0.0)
 
     @property
+    def dead(self) -> bool:
+        return self.died <= self.world.now
+
+    @property
     def ended(self) -> bool:
         return self.dead or self.got is not None or self.error is not None
 
     @property
-    def got_expired(self) -> bool:
-        """Whether the token it has was over, by the endpoint's clock, when it was handed out."""
-        return self.got is not None and any(
-            mint.value == self.got.value and mint.expires <= self._asked + self.waited for mint in self.world.minted
+    def got_useless(self) -> bool:
+        """Whether the token it has was over, by the endpoint's clock, when it was handed out, or was refused."""
+        return self.got is not None and (
+            self.got.value == self._refused
+            or any(
+                mint.value == self.got.value and mint.expires <= self._asked + self.waited
+                for mint in self.world.minted
+            )
         )
 
     def ask(self, at: float, refused: str | None = None) -> None:
@@ -185,14 +205,14 @@ class Process:
             if self._busy:
                 return
             self._busy, self._alone = True, False
-            self.got, self.error, self._asked = None, None, self.world.now
+            self.got, self.error, self._asked, self._refused = None, None, self.world.now, refused
             self._steps = self.protocol.obtain(refused)
             self._go_on(lambda steps: next(steps))
 
         self.world.at(at, start)
 
     def kill(self) -> None:
-        self.dead = True
+        self.died = self.world.now
 
     def _go_on(self, move: Callable[[Steps], Step]) -> None:
         if self.dead:
@@ -216,6 +236,13 @@ class Process:
 
     def _perform(self, step: Step) -> None:
         world = self.world
+        if world.paused and world.chance.random() < world.paused:
+            world.at(world.now + 10 * world.chance.random(), lambda: self._carry_out(step))
+        else:
+            self._carry_out(step)
+
+    def _carry_out(self, step: Step) -> None:
+        world = self.world
         if self._dies_at is not None:
             self._dies_at -= 1
             if self._dies_at < 0:
@@ -227,33 +254,42 @@ class Process:
             case Sleep(seconds):
                 world.at(world.now + seconds, lambda: self._go_on(lambda steps: steps.send(None)))
             case Load() | Save():
-                self._send(step, world.now)
-            case Mint():
+                self._send(step)
+            case Mint(timeout):
                 world.tell(self.number, "mints, its clock wrong by {:.0f} s", self.clock() - EPOCH - world.now)
                 world.posts.append(world.now)
-                asked, started = world.now, self.clock()
-                world.at(world.now + world.mint_seconds(world.chance), lambda: self._minted(asked, started))
+                asked, started, takes = world.now, self.clock(), world.mint_seconds(world.chance)
+                in_time = takes <= timeout
+                world.at(world.now + min(takes, timeout), lambda: self._minted(asked, started, in_time))
 
-    def _send(self, step: Load | Save, first_sent: float, sent: float | None = None) -> None:
-        """Send a request to the store, again after a lost reply, until the client gives up."""
-        world, sent = self.world, first_sent if sent is None else sent
-        if sent - first_sent >= GIVES_UP:
-            world.at(sent, lambda: self._deliver(StoreUnavailable("no answer in time")))
+    def _send(self, step: Load | Save, tries: int = TRIES, again: bool = True) -> None:
+        """Send a request to the store, again after a try that took too long, until the client gives up.
+
+        :param again: whether something that is missing late is asked for again.
+        """
+        world, sent = self.world, self.world.now
+        if not tries and isinstance(step, Load) and again:
+            self._send(step, again=False)  # Airflow says "missing" then
+            return
+        if not tries:
+            self._deliver(step, StoreUnavailable("no answer in time"))
             return
         reached = world.after_stalls(sent + world.delay(world.chance))
         answered = world.after_stalls(reached + world.delay(world.chance))
-        # A client that has given up does not keep the server from carrying out what reached it.
-        in_time = answered - first_sent <= GIVES_UP
-        lost = in_time and world.lost and world.chance.random() < world.lost
-        world.at(reached, lambda: self._reach_store(step, answered if in_time and not lost else None))
-        if lost:
-            world.at(sent + TRY_TIMEOUT, lambda: self._send(step, first_sent, world.now))
-        elif not in_time:
-            world.at(first_sent + GIVES_UP, lambda: self._deliver(StoreUnavailable("no answer in time")))
+        lost = bool(world.lost) and world.chance.random() < world.lost
+        # A client that has turned away does not keep the server from carrying out what reached it.
+        in_time = answered - sent <= TRY_TIMEOUT and not lost
+        began = sent - (TRIES - tries) * TRY_TIMEOUT
+        world.at(reached, lambda: self._reach_store(step, answered if in_time else None, again, began))
+        if not in_time:
+            later = sent + TRY_TIMEOUT + LONGEST_BACKOFF * world.chance.random()
+            world.at(later, lambda: self._send(step, tries - 1, again))
         if world.late and isinstance(step, Save) and world.chance.random() < world.late:
             world.at(reached + 30 * world.chance.random(), lambda: self._reach_store(step, None))
 
-    def _reach_store(self, step: Load | Save, answered: float | None) -> None:
+    def _reach_store(
+        self, step: Load | Save, answered: float | None, again: bool = False, began: float = 0.0
+    ) -> None:
         """Let the store carry a request out, and answer at a time, or never."""
         world = self.world
         answer: str | StoreUnavailable | None = None
@@ -273,8 +309,14 @@ class Process:
         except StoreUnavailable as failure:
             answer = failure
         world.tell(self.number, "{} is carried out: {!r:.70}", step, answer)
-        if answered is not None:
-            world.at(answered, lambda: self._deliver(answer))
+        if answered is None:
+            return
+        if isinstance(step, Load) and answer is None and answered - began >= LATE:
+            if again:
+                world.at(answered, lambda: self._send(step, again=False))
+                return
+            answer = StoreUnavailable("no answer in time")
+        world.at(answered, lambda: self._deliver(step, answer))
 
     def _land(self, step: Save) -> None:
         token = ENVELOPE.open(step.value, self.clock())
@@ -282,18 +324,24 @@ class Process:
             if token and mint.value == token.value and mint.landed is None:
                 mint.landed = self.world.now
 
-    def _deliver(self, answer: str | StoreUnavailable | None) -> None:
+    def _deliver(self, step: Load | Save, answer: str | StoreUnavailable | None) -> None:
         if isinstance(answer, StoreUnavailable):
+            if isinstance(step, Save) and step.register == CREDENTIALS.token_register and not self.dead:
+                for mint in self.world.minted:
+                    if mint.process is self and mint.landed is None and mint.unsaved is None:
+                        mint.unsaved = self.world.now
             failure = answer
             self._go_on(lambda steps: steps.throw(failure))
         else:
             self._go_on(lambda steps: steps.send(answer))
 
-    def _minted(self, asked: float, started: float) -> None:
+    def _minted(self, asked: float, started: float, in_time: bool) -> None:
         world = self.world
         refusal: CandidError | None = None
         try:
             world.endpoint(world.now)
+            if not in_time:
+                raise CandidUnavailableError("the token endpoint is too slow")
         except CandidError as error:
             refusal = error
         if refusal is not None:

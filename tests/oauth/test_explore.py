@@ -13,9 +13,9 @@ from candid_provider.oauth.claim import Claim
 from candid_provider.oauth.steps import Sleep, Step
 from tests.oauth.explore import PROFILES, explore, explore_all, run, table_of
 
-SEEDS_A_PROFILE = 5_000
-"""Ten profiles of so many runs with two starts each make a hundred thousand."""
-CALM = ("calm", "busy", "clocks", "deaths", "people")
+SEEDS_A_PROFILE = 2_800
+"""Twelve profiles of so many runs with three starts each make a hundred thousand."""
+CALM = ("calm", "busy")
 
 
 @pytest.mark.slow
@@ -30,10 +30,12 @@ def test_a_hundred_thousand_starts_in_every_weather(capsys: pytest.CaptureFixtur
         Console(width=150).print("", table_of(found))
     replay = "replay with python -m tests.oauth.explore --profile {} --replay {}"
     for name, one in found.items():
-        for seed in one.stuck + one.expired:
-            pytest.fail(f"stuck, or a token that was over: {replay.format(name, seed)}")
+        for seed in one.stuck + one.useless:
+            pytest.fail(f"stuck, or given a token that is no good: {replay.format(name, seed)}")
         most = 0 if name in CALM else 0.005 * one.starts
         assert len(one.duplicates) <= most, replay.format(name, one.duplicates[0])
+        assert one.failed <= 0.01 * one.processes, name
+        assert one.mints[1] >= 0.8 * one.starts, name
     assert sum(one.starts for one in found.values()) >= 100_000
 
 
@@ -48,7 +50,7 @@ def test_a_run_is_replayed_by_its_seed() -> None:
 
 @pytest.mark.parametrize(
     ("profile", "rule", "broken"),
-    [("busy", "stands", lambda self, mine: always()), ("tails", "in_time", lambda self, started: True)],
+    [("busy", "stands", lambda self, mine: always()), ("tails", "late", lambda self, started: False)],
 )
 def test_without_a_rule_of_the_claim_the_explorer_finds_duplicates(
     profile: str, rule: str, broken: Callable[..., object], monkeypatch: pytest.MonkeyPatch

@@ -296,7 +296,7 @@ def test_two_days_of_ten_thousand_tasks_a_day_mint_seven_times_a_day_at_the_most
 
 def _note_wait(process: Process, waits: list[float]) -> None:
     assert process.got
-    assert not process.got_expired
+    assert not process.got_useless
     waits.append(process.waited)
 
 
@@ -313,7 +313,7 @@ def test_a_clock_that_is_set_in_mid_life_uses_no_token_that_is_over(jump: float)
             for process in processes:
                 process.ask(60 * minute + world.chance.uniform(0, 60))
             world.run(60 * minute + 59.9)
-            assert not any(process.error or process.got_expired for process in processes), f"seed {seed}"
+            assert not any(process.error or process.got_useless for process in processes), f"seed {seed}"
         # 700 minutes are two lives and a third; a clock that is set costs one more.
         assert len(world.posts) <= 5, f"seed {seed}"
 
