@@ -88,3 +88,45 @@ def test_a_connection_that_leads_elsewhere_is_not_followed(candid: Emulator, con
         with pytest.raises(CandidAuthError):
             hook.send(PAYERS)
         assert other.stats()["token"]["minted"] == 0
+
+
+def test_a_secret_that_is_changed_back_is_taken_back(candid: Emulator, connect: Connect) -> None:
+    with CandidHook() as hook:
+        for secret in ("second-secret", "third-secret", "fourth-secret"):
+            hook.send(PAYERS)
+            candid.rotate_secret(secret)
+            connect(password=secret)
+        hook.send(PAYERS)
+        candid.rotate_secret("emulator-secret")
+        connect()
+        hold = hook._settings.credentials.hold_register
+        hook._source(hook._settings).store.save(hold, "")  # the minute is over for which a refusal is remembered
+        hook.send(PAYERS)
+    assert candid.stats()["token"] == {"minted": 5, "rate_limited": 0, "refused": 4}
+
+
+def test_a_refusal_without_a_change_turns_to_nothing(
+    candid: Emulator, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    with CandidHook() as hook:
+        hook.send(PAYERS)
+        candid.rotate_secret("next-secret")
+        connect(password="next-secret")
+        hook.send(PAYERS)
+        candid.rotate_secret("yet-another")
+        for _ in range(3):
+            with pytest.raises(CandidAuthError):
+                hook.send(PAYERS)
+    assert caplog.text.count("decision=rotate") == 1
+    assert candid.stats()["token"]["refused"] == 2
+
+
+def test_a_connection_that_cannot_be_read_again_leaves_the_refusal(
+    candid: Emulator, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with CandidHook() as hook:
+        hook.send(PAYERS)
+        candid.rotate_secret("next-secret")
+        monkeypatch.delenv("AIRFLOW_CONN_CANDID_DEFAULT")
+        with pytest.raises(CandidAuthError, match="password"):
+            hook.send(PAYERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
 from candid_provider.hooks.candid import CandidHook
+from candid_provider.oauth.hold import Hold
+from candid_provider.oauth.store import FileTokenStore
 from tests.conftest import Connect
 from tests.oauth.scripted import HTML, Scripted, answer, self_signed, serving
 
@@ -116,3 +119,14 @@ def test_two_environments_share_no_token(connect: Connect) -> None:
             CandidHook().get_token()
             assert CandidHook().test_connection()[0]
         assert one.stats()["token"]["minted"] == other.stats()["token"]["minted"] == 1
+
+
+def test_a_pause_that_everybody_keeps_is_kept_by_the_button_too(candid: Emulator, connect: Connect) -> None:
+    connect(extra={"store": "file"})
+    credentials = CandidHook()._settings.credentials
+    hold = Hold("host:1", "abc", "throttled", 600.0, time.time() + 600.0)
+    FileTokenStore().save(credentials.hold_register, hold.text())
+    accepted, message = CandidHook().test_connection()
+    assert not accepted
+    assert "asked to slow down" in message
+    assert candid.stats()["token"]["minted"] == 0

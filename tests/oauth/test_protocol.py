@@ -374,3 +374,25 @@ def test_an_outage_of_half_a_minute_makes_nobody_mint_alone() -> None:
         world.run()
         assert len(world.posts) == 1, f"seed {seed}"
         assert all(process.got for process in processes), f"seed {seed}"
+
+
+@pytest.mark.requirement(8)
+@pytest.mark.requirement(13)
+@pytest.mark.parametrize("left", [890.0, 600.0, 290.0])
+def test_a_renewer_that_died_does_not_keep_others_from_renewing(left: float) -> None:
+    for seed in range(20):
+        world = World(seed)
+        fleet(world, 1)
+        world.run()
+        renewer = Process(world, 1, dies_at=6)
+        renewer.ask(LIFE - left)
+        world.run(LIFE - left + 20)
+        assert renewer.dead
+        # Each task is a process of its own and asks once.
+        tasks = [Process(world, number) for number in range(2, 40)]
+        for number, task in enumerate(tasks):
+            task.ask(LIFE - left + 25 + number * (left - 60) / len(tasks))
+        world.run(LIFE - 1)
+        assert all(task.got and not task.got_useless for task in tasks), f"seed {seed}"
+        assert len(world.posts) == 2, f"seed {seed}"
+        assert max(task.waited for task in tasks) < 8, f"seed {seed}"

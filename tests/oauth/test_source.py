@@ -338,6 +338,23 @@ class ForgetfulStore:
         pass
 
 
+class HalfShadowedStore(MemoryTokenStore):
+    """Shares holds, but always gives another text for the token."""
+
+    def load(self, register: str) -> str | None:
+        return super().load(register) if "hold" in register else "***"
+
+
+class LoudStore(NoStore):
+    """Fails in its own words, which hold a password."""
+
+    def load(self, register: str) -> str | None:
+        raise ConnectionError("redis://user:p4ssw0rd@host")
+
+    def save(self, register: str, value: str) -> None:
+        raise ConnectionError("redis://user:p4ssw0rd@host")
+
+
 class ShadowedStore(ForgetfulStore):
     """Always gives what somebody else put there, as a secrets backend does that is read first."""
 
@@ -353,6 +370,8 @@ class ShadowedStore(ForgetfulStore):
         pytest.param(ReadOnlyStore(), "this store is closed", id="unwritable"),
         pytest.param(ForgetfulStore(), "does not give back what was written", id="forgetful"),
         pytest.param(ShadowedStore(), "does not give back what was written", id="shadowed"),
+        pytest.param(HalfShadowedStore(), "does not give back what was written", id="half shadowed"),
+        pytest.param(LoudStore(), "the store failed (ConnectionError)", id="loud"),
     ],
 )
 def test_a_store_that_fails_costs_sharing_only(
@@ -364,6 +383,7 @@ def test_a_store_that_fails_costs_sharing_only(
     warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warnings) == 1
     assert why in warnings[0]
+    assert "p4ssw0rd" not in caplog.text
 
 
 @pytest.mark.requirement(10)
@@ -535,3 +555,58 @@ def test_a_source_leaves_no_thread_behind(emulator: Emulator) -> None:
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
         assert not thread.is_alive()
+
+
+# --- a token that is refused as soon as it is minted
+
+
+class CountingStore(MemoryTokenStore):
+    saves = 0
+
+    def save(self, register: str, value: str) -> None:
+        self.saves += 1
+        super().save(register, value)
+
+
+@pytest.mark.requirement(3)
+def test_a_condemned_token_is_reported_once_by_a_hundred_coroutines(emulator: Emulator) -> None:
+    store = CountingStore()
+    source = TokenSource(signed_up(emulator), store)
+    bearer, saves = source.token().value, store.saves
+
+    async def condemn() -> None:
+        await asyncio.gather(*(source.acondemn(bearer) for _ in range(100)))
+
+    asyncio.run(condemn())
+    assert store.saves == saves + 1
+    with pytest.raises(CandidAuthError, match="or a token minted with them"):
+        source.token(refused=bearer)
+
+
+def test_a_token_that_is_not_the_one_in_use_is_not_condemned(emulator: Emulator) -> None:
+    store = CountingStore()
+    source = TokenSource(signed_up(emulator), store)
+    source.condemn("nobody's")
+    source.token()
+    saves = store.saves
+    source.condemn("nobody's")
+    assert store.saves == saves
+
+
+def test_a_coroutine_does_not_wait_for_ever_for_a_leader_that_is_gone(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("candid_provider.oauth.source.GRACE", 0.1)
+    source = TokenSource(signed_up(emulator), MemoryTokenStore(), deadline=0.1)
+    source._board()
+    assert asyncio.run(source.atoken()).value
+
+
+@pytest.mark.requirement(5)
+def test_the_token_request_leaves_no_line_in_the_logs_of_httpx(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        source_of(emulator).token()
+    assert {record.name.partition(".")[0] for record in caplog.records} & {"httpx", "httpcore"} == set()
+    assert "candid_provider.token" in {record.name for record in caplog.records}
