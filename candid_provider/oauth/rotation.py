@@ -40,6 +40,7 @@ class RotatingSource:
         areread: Callable[[], Awaitable[TokenSource | None]],
     ) -> None:
         self._source, self._reread, self._areread = source, reread, areread
+        self._left_with: dict[TokenSource, str | None] = {}
 
     def token(self, refused: str | None = None) -> AccessToken:
         """Answer with a usable token.
@@ -53,8 +54,8 @@ class RotatingSource:
         except CandidAuthError as error:
             refusal = error
         if self._source is source:
-            self._turn(source, self._reread(), refusal)
-        return self._source.token(refused)
+            self._turn(source, refused, self._reread(), refusal)
+        return self._source.token(self._refused_here(refused))
 
     async def atoken(self, refused: str | None = None) -> AccessToken:
         """Answer with a usable token without holding the event loop."""
@@ -64,8 +65,8 @@ class RotatingSource:
         except CandidAuthError as error:
             refusal = error
         if self._source is source:
-            self._turn(source, await self._areread(), refusal)
-        return await self._source.atoken(refused)
+            self._turn(source, refused, await self._areread(), refusal)
+        return await self._source.atoken(self._refused_here(refused))
 
     def condemn(self, bearer: str) -> None:
         """Keep the fleet from minting for a while: a token that replaced a refused one was refused, too."""
@@ -75,9 +76,14 @@ class RotatingSource:
         """Keep the fleet from minting for a while, without holding the event loop."""
         await self._source.acondemn(bearer)
 
-    def _turn(self, old: TokenSource, new: TokenSource | None, refusal: CandidAuthError) -> None:
+    def _turn(self, old: TokenSource, refused: str | None, new: TokenSource | None, refusal: CandidAuthError) -> None:
         if new is None or new is old:
             raise refusal
+        self._left_with[old] = refused
         if self._source is old:
             new.report("rotate", "the connection has other credentials now")
             self._source = new
+
+    def _refused_here(self, refused: str | None) -> str | None:
+        """Say which bearer is not to be used again, now that the source may be another one, or one left before."""
+        return self._left_with.get(self._source, refused)
