@@ -159,21 +159,6 @@ def test_the_token_is_masked_in_task_logs(candid: Emulator, connect: Connect) ->
     assert "emulator-secret" not in str(redact("secret emulator-secret"))
 
 
-def test_a_good_connection_passes_the_test(candid: Emulator, connect: Connect) -> None:
-    accepted, message = CandidHook().test_connection()
-    assert accepted, message
-    assert candid.stats()["token"]["minted"] == 1
-
-
-def test_a_wrong_secret_fails_the_test_with_one_request(candid: Emulator, connect: Connect) -> None:
-    connect(password="wrong-secret")
-    accepted, message = CandidHook().test_connection()
-    assert not accepted
-    assert "password (Client Secret)" in message
-    assert "wrong-secret" not in message
-    assert candid.stats()["token"]["refused"] == 1
-
-
 def test_a_wrong_secret_is_remembered_by_the_process(candid: Emulator, connect: Connect) -> None:
     connect(password="another-wrong-secret")
     for _ in range(3):

@@ -57,6 +57,7 @@ def test_wrong_credentials_name_the_fields(candid: Emulator, connect: Connect) -
     assert "refused the credentials" in message
     assert "password (Client Secret)" in message
     assert "wrong-secret" not in message
+    assert candid.stats()["token"]["refused"] == 1
 
 
 def test_throttled_says_for_how_long(server: Scripted) -> None:
