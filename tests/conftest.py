@@ -27,6 +27,29 @@ from candid_provider.emulator import Emulator, EmulatorConfig, running  # noqa: 
 REPOSITORY = Path(__file__).parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("cluster", "how much tests/cluster runs")
+    group.addoption("--cold-rounds", type=int, default=1, metavar="N", help="cold starts a deployment (%(default)s)")
+    group.addoption("--cold-tasks", type=int, default=100, choices=(64, 100), help="tasks a cold start (%(default)s)")
+    group.addoption("--triggers", type=int, default=200, choices=(200, 500), help="at once (%(default)s)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares a running Airflow in one process; the files of other folders go wherever there is time."""
+    for item in items:
+        folder = item.path.parent
+        shared = folder.name in ("airflow", "cluster", "versions")
+        item.add_marker(pytest.mark.xdist_group(str(folder if shared else item.path)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have measured."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            terminalreporter.section(name)
+            terminalreporter.write_line(str(text))
+
+
 class Connect(Protocol):
     """Define the connection ``candid_default`` for the length of a test."""
 

@@ -26,13 +26,6 @@ TOGETHER = WORKERS * WORKER_PROCESSES
 """How many tasks run at the same time, in either deployment."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("cluster", "how much tests/cluster runs")
-    group.addoption("--cold-rounds", type=int, default=1, metavar="N", help="cold starts a deployment (%(default)s)")
-    group.addoption("--cold-tasks", type=int, default=100, choices=(64, 100), help="tasks a cold start (%(default)s)")
-    group.addoption("--triggers", type=int, default=200, choices=(200, 500), help="at once (%(default)s)")
-
-
 class Fleet(Deployment):
     """A deployment that can be cold again: each emulator is another token endpoint, so another token."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,10 @@ ONE_MINT = {"minted": 1, "rate_limited": 0, "refused": 0}
 @pytest.mark.requirement(23)
 @pytest.mark.parametrize("fleet", ["sqlite_and_local", "postgresql_and_celery"], indirect=True)
 def test_a_cold_fleet_mints_once_at_an_endpoint_that_allows_one_a_minute(
-    fleet: Fleet, tmp_path: Path, pytestconfig: pytest.Config
+    fleet: Fleet,
+    tmp_path: Path,
+    pytestconfig: pytest.Config,
+    record_property: Callable[[str, object], None],
 ) -> None:
     size: int = pytestconfig.getoption("cold_tasks")
     rounds = []
@@ -29,7 +33,7 @@ def test_a_cold_fleet_mints_once_at_an_endpoint_that_allows_one_a_minute(
         folder.mkdir()
         rounds.append(cold_start(fleet, size, f"cold_{number}", folder))
         print(f"round {number + 1}: {size} tasks, token requests {rounds[-1]}", flush=True)
-    print(Counter(json.dumps(counts) for counts in rounds))
+    record_property(f"cold starts of {size} tasks", Counter(json.dumps(counts) for counts in rounds))
     assert rounds == [ONE_MINT] * len(rounds)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -26,7 +26,9 @@ OF_A_KIND = 4
 
 
 @pytest.mark.requirement(10)
-def test_a_run_outlives_an_api_server_that_stops_for_40_seconds(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_run_outlives_an_api_server_that_stops_for_40_seconds(
+    fleet: Fleet, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     with fleet.connected("outage") as candid:
         run_id = fleet.start("outage", conn_id="outage", folder=str(tmp_path))
         fleet.until(lambda: len(list(tmp_path.iterdir())) == len(KINDS) * OF_A_KIND, "the tasks' start")
@@ -36,10 +38,8 @@ def test_a_run_outlives_an_api_server_that_stops_for_40_seconds(fleet: Fleet, tm
             time.sleep(OUTAGE)
         state, tasks = fleet.wait("outage", run_id)
         minted = candid.stats()["token"]["minted"]
-    print(
-        f"minted {before}, then {minted};",
-        Counter((task["task_id"], task["state"], task["try_number"]) for task in tasks),
-    )
+    ends = Counter((task["task_id"], task["state"], task["try_number"]) for task in tasks)
+    record_property("an API server that stops", f"minted {before}, then {minted}; {ends}")
     failed = [task for task in tasks if task["state"] != "success"]
     assert state == "success", [(task["task_id"], fleet.log(task)[-2500:]) for task in failed]
     assert {task["try_number"] for task in tasks if task["task_id"] in KINDS} == {1}

@@ -24,10 +24,11 @@ CALM = ("calm", "busy")
 @pytest.mark.requirement(13)
 @pytest.mark.requirement(14)
 @pytest.mark.requirement(16)
-def test_a_hundred_thousand_starts_in_every_weather(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_hundred_thousand_starts_in_every_weather(record_property: Callable[[str, object], None]) -> None:
     found = explore_all(PROFILES, SEEDS_A_PROFILE)
-    with capsys.disabled():
-        Console(width=150).print("", table_of(found))
+    with (console := Console(width=150)).capture() as table:
+        console.print(table_of(found))
+    record_property("starts of a fleet", table.get())
     replay = "replay with python -m tests.oauth.explore --profile {} --replay {}"
     for name, one in found.items():
         for seed in one.stuck + one.useless:
