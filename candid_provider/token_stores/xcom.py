@@ -45,7 +45,7 @@ class XComTokenStore:
         except BaseException as error:
             # Of several that write one XCom at a time, Airflow 3 refuses some with a 409: another one's value
             # stands then, which the reader of a register has to reckon with anyway.
-            if "409" in str(error):
+            if _is_conflict(error):
                 return
             problem = name_of_failure(error)
         raise StoreUnavailable(f"the XCom {register} could not be written ({problem})")
@@ -61,6 +61,12 @@ def _place() -> dict[str, Any]:
     if unmapped:
         return {**place, "task_id": (roots or unmapped)[0], "map_index": -1}
     return {**place, "task_id": context["task"].task_id, "map_index": 0}
+
+
+def _is_conflict(error: BaseException) -> bool:
+    # AirflowRuntimeError carries the API server's answer (Airflow 3.3, ``execution_time/supervisor.py``).
+    detail = getattr(getattr(error, "error", None), "detail", None)
+    return isinstance(detail, dict) and detail.get("status_code") == 409
 
 
 def _is_mapped(task: Any) -> bool:
