@@ -14,8 +14,8 @@ import yaml
 
 from candid_provider.api.settings import EXTRAS, STORES, CandidEnvironment
 from candid_provider.get_provider_info import CONNECTION_FIELDS, get_provider_info
-from candid_provider.hooks.candid import STORES as STORE_CLASSES
 from candid_provider.hooks.candid import CandidHook
+from candid_provider.hooks.sources import STORES as STORE_CLASSES
 from tests.conftest import REPOSITORY
 
 INFO = get_provider_info()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import importlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
     BaseHook,
-    Stats,
     mask_secret,
 )
 
@@ -24,34 +22,20 @@ from candid_provider.api.call import Call, Page, asend, pages, send
 from candid_provider.api.client import CandidAsyncClient, CandidClient, tls_context
 from candid_provider.api.resources import resource_named
 from candid_provider.api.settings import CandidSettings
-from candid_provider.exceptions import CandidConfigError, CandidError
+from candid_provider.exceptions import CandidError
 from candid_provider.get_provider_info import CONNECTION_FIELDS, DEFAULT_CONN_ID, UI_FIELD_BEHAVIOUR
-from candid_provider.hooks import sdk
+from candid_provider.hooks import sdk, sources
 from candid_provider.hooks.connection import ASKING, passing_over_silence, settings_of, silence
-from candid_provider.oauth.credentials import ClientCredentials
-from candid_provider.oauth.hold import read_hold
 from candid_provider.oauth.rotation import RotatingSource
-from candid_provider.oauth.signature import SignatureCheck
 from candid_provider.oauth.source import TokenSource
 from candid_provider.oauth.state import TokenState, read_state
-from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, StoreUnavailable, TokenStore, guarded
-from candid_provider.token_stores.variable import VariableTokenStore
-from candid_provider.token_stores.xcom import XComTokenStore
+from candid_provider.oauth.store import TokenStore
 
 if TYPE_CHECKING:
     from candid import AsyncCandidApiClient, CandidApiClient
 
-STORES: Mapping[str, Callable[[], TokenStore]] = {
-    "variable": VariableTokenStore,
-    "xcom": XComTokenStore,
-    "file": FileTokenStore,
-    "memory": MemoryTokenStore,
-}
 TEST_DEADLINE = 5.0
 """Seconds the Test button may take for a token, and again for its one request."""
-
-# One token source a process and credentials, so that all hooks of a process share one token in memory.
-_sources: dict[tuple[str, str, str | None], TokenSource] = {}
 
 
 class CandidHook(BaseHook):
@@ -160,13 +144,7 @@ class CandidHook(BaseHook):
         """
         try:
             settings = dataclasses.replace(self._settings, timeout=min(self._settings.timeout, TEST_DEADLINE))
-            source = TokenSource(
-                settings.credentials,
-                _copied(_store_named(settings.store), settings.credentials),
-                on_token=mask_secret,
-                deadline=TEST_DEADLINE,
-                verify=_verification(settings),
-            )
+            source = sources.detached(settings, TEST_DEADLINE)
             with CandidClient(settings, source, retry_deadline=0.0) as client:
                 send(client, Call(method="GET", path="/api/payers/v4", params={"limit": 1}))
         except CandidError as error:
@@ -283,60 +261,12 @@ class CandidHook(BaseHook):
         return self._source(settings) if same else None
 
     def _source(self, settings: CandidSettings) -> TokenSource:
-        if self._token_store is not None:
-            key = settings.credentials.fingerprint
-            if key not in self._own_sources:
-                self._own_sources[key] = _token_source(settings, self._token_store)
-            return self._own_sources[key]
-        key_of_all = (settings.credentials.fingerprint, settings.store, settings.verify_jwt)
-        if key_of_all not in _sources:
-            # Of two threads that come here at once, both take the one that is there first.
-            _sources.setdefault(key_of_all, _token_source(settings, _store_named(settings.store)))
-        return _sources[key_of_all]
-
-
-def _store_named(name: str) -> TokenStore:
-    if name in STORES:
-        return STORES[name]()
-    module, _, attribute = name.rpartition(".")
-    try:
-        store = getattr(importlib.import_module(module), attribute)()
-    except Exception as error:
-        problem = type(error).__name__
-    else:
-        if isinstance(store, TokenStore):
-            return store
-        problem = "it has no settle, load and save"
-    raise CandidConfigError(
-        f"store cannot be used ({problem}). Name a class that takes no arguments"
-        " and has settle, load and save (candid_provider.oauth.store.TokenStore)",
-        field="store",
-    )
-
-
-def _copied(store: TokenStore, credentials: ClientCredentials) -> MemoryTokenStore:
-    """Copy the shared token into memory, and a pause that everybody keeps, if the store can be read from here."""
-    copy = MemoryTokenStore()
-    with contextlib.suppress(StoreUnavailable):
-        copy.save(credentials.token_register, guarded(lambda: store.load(credentials.token_register)) or "")
-        hold = guarded(lambda: store.load(credentials.hold_register))
-        if hold and (known := read_hold(hold)) and known.reason == "throttled":
-            copy.save(credentials.hold_register, hold)
-    return copy
-
-
-def _token_source(settings: CandidSettings, store: TokenStore) -> TokenSource:
-    return TokenSource(
-        settings.credentials,
-        store,
-        verify=_verification(settings),
-        on_token=mask_secret,
-        on_decision=lambda decision: Stats.incr(f"candid.token.{decision}"),
-    )
-
-
-def _verification(settings: CandidSettings) -> SignatureCheck | None:
-    return SignatureCheck(settings.verify_jwt) if settings.verify_jwt else None
+        if self._token_store is None:
+            return sources.shared(settings)
+        key = settings.credentials.fingerprint
+        if key not in self._own_sources:
+            self._own_sources[key] = sources.source_of(settings, self._token_store)
+        return self._own_sources[key]
 
 
 @contextlib.contextmanager
