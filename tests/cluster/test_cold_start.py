@@ -24,7 +24,7 @@ def test_a_cold_fleet_mints_once_at_an_endpoint_that_allows_one_a_minute(
     fleet: Fleet,
     tmp_path: Path,
     pytestconfig: pytest.Config,
-    record_property: Callable[[str, object], None],
+    record_property: Callable[[str, str], None],
 ) -> None:
     size: int = pytestconfig.getoption("cold_tasks")
     rounds = []
@@ -33,7 +33,8 @@ def test_a_cold_fleet_mints_once_at_an_endpoint_that_allows_one_a_minute(
         folder.mkdir()
         rounds.append(cold_start(fleet, size, f"cold_{number}", folder))
         print(f"round {number + 1}: {size} tasks, token requests {rounds[-1]}", flush=True)
-    record_property(f"cold starts of {size} tasks", Counter(json.dumps(counts) for counts in rounds))
+    counted = Counter(json.dumps(counts) for counts in rounds)
+    record_property(f"cold starts of {size} tasks", str(dict(counted)))
     assert rounds == [ONE_MINT] * len(rounds)
 
 

@@ -27,7 +27,7 @@ OF_A_KIND = 4
 
 @pytest.mark.requirement(10)
 def test_a_run_outlives_an_api_server_that_stops_for_40_seconds(
-    fleet: Fleet, tmp_path: Path, record_property: Callable[[str, object], None]
+    fleet: Fleet, tmp_path: Path, record_property: Callable[[str, str], None]
 ) -> None:
     with fleet.connected("outage") as candid:
         run_id = fleet.start("outage", conn_id="outage", folder=str(tmp_path))

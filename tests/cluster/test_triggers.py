@@ -23,7 +23,7 @@ ROUTE = "GET /api/payers/v4"
 
 @pytest.mark.requirement(19)
 def test_many_triggers_mint_once_and_never_hold_the_event_loop(
-    fleet: Fleet, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
+    fleet: Fleet, pytestconfig: pytest.Config, record_property: Callable[[str, str], None]
 ) -> None:
     size: int = pytestconfig.getoption("triggers")
     with fleet.connected("deferred", rate_limit=1) as candid:

@@ -24,7 +24,7 @@ CALM = ("calm", "busy")
 @pytest.mark.requirement(13)
 @pytest.mark.requirement(14)
 @pytest.mark.requirement(16)
-def test_a_hundred_thousand_starts_in_every_weather(record_property: Callable[[str, object], None]) -> None:
+def test_a_hundred_thousand_starts_in_every_weather(record_property: Callable[[str, str], None]) -> None:
     found = explore_all(PROFILES, SEEDS_A_PROFILE)
     with (console := Console(width=150)).capture() as table:
         console.print(table_of(found))
