@@ -130,6 +130,8 @@ def measure(given: argparse.Namespace, progress: Progress) -> list[list[str]]:
 def _cold(given: argparse.Namespace, home: Home, progress: Progress) -> list[str]:
     found: dict[Peer, list[Cold]] = {peer: [] for peer in COLD}
     for peer, limit in itertools.product(COLD, (0, given.limit)):
+        if not limit:  # one process alone, uncounted, so that what it imports is compiled
+            cold(home, peer.client, peer.store, processes=1, at_once=1, limit=0)
         title = f"{peer.title}, {f'{limit} mints a minute' if limit else 'no limit'}"
         size = {"processes": given.processes, "at_once": given.at_once}
         one = cold(home, peer.client, peer.store, **size, limit=limit, done=_step(progress, title, given.processes))
