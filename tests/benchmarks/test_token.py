@@ -14,7 +14,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.mark.parametrize(
     ("client", "limit", "mints", "throttled", "succeeded"),
-    [("managed", 0, 1, 0, 2), ("managed", 1, 1, 0, 2), ("sdk", 0, 2, 0, 2), ("sdk", 1, 1, 1, 1)],
+    [("managed", 1, 1, 0, 2), ("sdk", 0, 2, 0, 2), ("sdk", 1, 1, 1, 1)],
 )
 def test_cold_processes_are_counted(
     home: Home, client: str, limit: int, mints: int, throttled: int, succeeded: int
