@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from candid_provider.oauth.store import FileTokenStore
 from tests.oauth.scripted import HANG, HTML, RESET, Scripted, answer
 from tests.processes.fleet import Nursery
+from tests.processes.stores import PatientStore
 from tests.processes.task import Task, bearer
 
 GOOD = answer({"access_token": "good", "expires_in": 18000, "token_type": "Bearer"})
@@ -22,7 +22,7 @@ def test_the_requests_of_a_fleet_can_be_counted_in_its_logs(
     nursery: Nursery, server: Scripted, tmp_path: Path
 ) -> None:
     server.token_answers = [HANG, answer({}, 429, Retry_After="1"), answer({}, 500), RESET, HTML, GOOD, BETTER]
-    task = Task(token_url=server.token_url, store=partial(FileTokenStore, tmp_path / "tokens"), speed=8)
+    task = Task(token_url=server.token_url, store=partial(PatientStore, tmp_path / "tokens"), speed=8)
     with nursery.fleet(1, task) as killed, nursery.fleet(63, task) as others:
         killed.members[0].tell(bearer)
         while not server.token_requests:
