@@ -25,11 +25,12 @@ from candid_provider.api.settings import CandidSettings
 from candid_provider.exceptions import CandidError
 from candid_provider.get_provider_info import CONNECTION_FIELDS, DEFAULT_CONN_ID, UI_FIELD_BEHAVIOUR
 from candid_provider.hooks import sdk, sources
-from candid_provider.hooks.connection import ASKING, passing_over_silence, settings_of, silence
+from candid_provider.hooks.connection import passing_over_silence, settings_of, silence
 from candid_provider.oauth.rotation import RotatingSource
 from candid_provider.oauth.source import TokenSource
 from candid_provider.oauth.state import TokenState, read_state
 from candid_provider.oauth.store import TokenStore
+from candid_provider.token_stores.failure import TRIES
 
 if TYPE_CHECKING:
     from candid import AsyncCandidApiClient, CandidApiClient
@@ -226,7 +227,7 @@ class CandidHook(BaseHook):
         return self._tokens(self._settings)
 
     def _read_settings(self) -> CandidSettings:
-        for _ in range(ASKING):
+        for _ in range(TRIES):
             with passing_over_silence():
                 settings = settings_of(self.get_connection(self.candid_conn_id))
                 mask_secret(settings.client_secret)
@@ -234,7 +235,7 @@ class CandidHook(BaseHook):
         raise silence(self.candid_conn_id)
 
     async def _aread_settings(self) -> CandidSettings:
-        for _ in range(ASKING):
+        for _ in range(TRIES):
             with passing_over_silence():
                 settings = settings_of(await get_async_connection(self.candid_conn_id))
                 # In a thread: masking asks the supervisor, which must not happen on the triggerer's event loop.

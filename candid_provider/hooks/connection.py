@@ -13,14 +13,10 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from candid_provider.api.settings import CandidSettings
 from candid_provider.exceptions import CandidConfigError, CandidUnavailableError
 from candid_provider.oauth.unreadable import UNREADABLE
-from candid_provider.token_stores.variable import OUTAGE
+from candid_provider.token_stores.failure import OUTAGE
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
-
-
-ASKING = 2
-"""How often a connection is asked for; Airflow itself tries for half a minute each time."""
 
 
 @contextlib.contextmanager

@@ -29,14 +29,14 @@ from candid_provider.oauth.steps import Clock, Load, Mint, Note, Save, Sleep, St
 from candid_provider.oauth.store import StoreUnavailable
 from candid_provider.oauth.token import AccessToken, Window
 
-OUTAGE = 3.0
-"""Seconds after which a failure of the store counts as an outage that may be over a moment later."""
+QUICK_FAILURE = 3.0
+"""Seconds within which a failure of the store is its answer, and not an outage that may be over a moment later."""
 PATIENCE = 8.0
 """Seconds that a renewal may take while the old token would still do."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 1.2
 """Seconds between two looks at the store while another process mints, the first time and in the end."""
 LEAST_PAUSE = 30.0
-"""Seconds that a 429 keeps everybody away at the least."""
+"""Seconds that everybody keeps away at the least after a 429 that does not say how long, while a token lives."""
 SCATTER = 0.3
 """Seconds over which processes without a token spread their tries to mint, so that few try at a time."""
 
@@ -137,9 +137,9 @@ class RefreshProtocol:
             except StoreUnavailable as error:
                 reason, now = str(error), self._clock.monotonic()
             # An outage ends for all at once: who finds the store again need not mint alone, if time allows.
-            if now - started < OUTAGE or now > ends - 2 * PATIENCE or self._claim.lost:
+            if now - started < QUICK_FAILURE or now > ends - 2 * PATIENCE or self._claim.lost:
                 break
-            yield Sleep(OUTAGE * self._chance.random())
+            yield Sleep(QUICK_FAILURE * self._chance.random())
         yield Note("fail_open", reason, self.token)
         yield from self._mint_alone(refused, ends)
 

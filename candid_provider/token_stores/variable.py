@@ -9,14 +9,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import Variable
 
 from candid_provider.oauth.store import StoreUnavailable
-from candid_provider.token_stores.failure import name_of_failure
-
-OUTAGE = 5.0
-"""Seconds after which "no such Variable" means that nobody answered: Airflow 3.1 to 3.3 report an API
-server that does not answer as a missing Variable (``execution_time/secrets/execution_api.py``)."""
-
-TRIES = 2
-"""How often a Variable that is missing too late is asked for: a process may also be slow to start."""
+from candid_provider.token_stores.failure import OUTAGE, TRIES, name_of_failure
 
 DESCRIPTION = "Sealed access token of Candid Health, kept by airflow-provider-candid"
 

@@ -23,7 +23,7 @@ from candid_provider.oauth.token import AccessToken
 
 CREDENTIALS = ClientCredentials("simulated", "simulated-secret", "https://candid.test/api/auth/v2/token")
 ENVELOPE = Envelope(CREDENTIALS)
-# Hundreds of processes open the same few envelopes.
+# Hundreds of processes open the same few envelopes; mypy would have no method replaced.
 ENVELOPE._fernet.decrypt = functools.lru_cache(1000)(ENVELOPE._fernet.decrypt)  # type: ignore[method-assign]
 EPOCH = 1_800_000_000.0
 LIFE = 18_000.0
