@@ -21,7 +21,8 @@ BETTER = answer({"access_token": "better", "expires_in": 18000, "token_type": "B
 def test_the_requests_of_a_fleet_can_be_counted_in_its_logs(
     nursery: Nursery, server: Scripted, tmp_path: Path
 ) -> None:
-    server.token_answers = [HANG, answer({}, 429, Retry_After="1"), answer({}, 500), RESET, HTML, GOOD, BETTER]
+    failures = [HANG, answer({}, 429, Retry_After="1"), answer({}, 500), RESET, HTML]
+    server.token_answers = [*failures, GOOD]
     task = Task(token_url=server.token_url, store=partial(PatientStore, tmp_path / "tokens"), speed=8)
     with nursery.fleet(1, task) as killed, nursery.fleet(63, task) as others:
         killed.members[0].tell(bearer)
@@ -29,7 +30,9 @@ def test_the_requests_of_a_fleet_can_be_counted_in_its_logs(
             time.sleep(0.01)
         killed.members[0].kill()
         assert set(others.do(bearer)) == {"good"}
+        server.token_answers = [BETTER]
         assert set(others.do(bearer, refused="good")) == {"better"}
         told = "".join(killed.logs + others.logs)
-    assert told.count("decision=mint ") == len(server.token_requests) >= 7
-    assert told.count("decision=minted ") == 2
+    requests = len(server.token_requests)
+    assert told.count("decision=mint ") == requests
+    assert told.count("decision=minted ") == requests - len(failures) >= 2
