@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from starlette.responses import Response
+
+from candid_provider.emulator.catalogue import Endpoint
 
 
 class Refusal(Exception):
@@ -16,6 +19,16 @@ class Refusal(Exception):
         super().__init__(status)
         self.status = status
         self.body = body
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that is not plain JSON with status 200."""
+
+    status: int = 200
+    content: bytes = b""
+    media_type: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 def json_response(body: Any, status: int = 200) -> Response:
@@ -29,9 +42,39 @@ def error(status: int, name: str, content: Any) -> Refusal:
     return Refusal(status, body)
 
 
-def invalid(field: str, message: str) -> Refusal:
+def declared(endpoint: Endpoint, name: str, content: Any) -> Refusal:
+    """An error that the endpoint declares, with its declared status; pre_encounter's carry no instance id."""
+    status = endpoint.statuses[name]
+    if endpoint.host == "pre_encounter":
+        return Refusal(status, {"errorName": name, "content": content})
+    return error(status, name, content)
+
+
+def invalid(name: str, message: str) -> Refusal:
     """A query parameter has a bad value."""
-    return error(422, "HttpRequestValidationsError", [{"fieldName": field, "humanReadableMessage": message}])
+    return error(422, "HttpRequestValidationsError", [{"fieldName": name, "humanReadableMessage": message}])
+
+
+def unprocessable(endpoint: Endpoint, name: str, message: str) -> Refusal:
+    """A field of the body has a bad value, said in the way that the endpoint declares, or else as FastAPI does."""
+    problem, text = {"fieldName": name, "humanReadableMessage": message}, {"message": f"{name}: {message}"}
+    shapes = {
+        "HttpRequestValidationsError": [problem],
+        "HttpRequestValidationError": problem,
+        "UnprocessableEntityError": text,
+        "BadRequestError": text,
+    }
+    for error_name, content in shapes.items():
+        if error_name in endpoint.statuses:
+            return declared(endpoint, error_name, content)
+    return Refusal(422, {"detail": [{"type": "value_error", "loc": ["body", *name.split(".")], "msg": message}]})
+
+
+def missing(endpoint: Endpoint, identifier: str, kind: str = "Record") -> Refusal:
+    """There is no such record."""
+    if endpoint.host == "pre_encounter":
+        return pre_encounter_not_found(kind)
+    return not_found(identifier)
 
 
 def not_found(identifier: str) -> Refusal:

@@ -59,6 +59,12 @@ class EmulatorConfig:
     latency: int = 0
     access_log: bool = False
 
+    speed: float = 0.0
+
+    @property
+    def starts_at(self) -> int:
+        return ((self.as_of - date(1970, 1, 1)).days + 1) * 86_400_000_000
+
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
             value = getattr(self, name)

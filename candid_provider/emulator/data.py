@@ -53,7 +53,7 @@ class World:
     update of the claim that was adjudicated at that time.
     """
 
-    def __init__(self, config: EmulatorConfig) -> None:
+    def __init__(self, config: EmulatorConfig, now: Callable[[], int] | None = None) -> None:
         self.config = config
         self.ids = Identifiers(config.seed)
         self.encounters = config.encounters

@@ -173,6 +173,10 @@ def _subscriber(world: World, number: int, coverage: int, who: Person, address: 
     }
 
 
+def event_type(world: World, index: int) -> str:
+    return STATUS_UPDATED if index & 1 else CREATED
+
+
 def event(world: World, index: int) -> dict[str, Any]:
     """Event `index` (Candid: GET /api/events/v1/{event_id}); the payload's keys are invented."""
     subject, happened = world.event(index)

@@ -1,24 +1,33 @@
-"""Query parameters and pages: what a listing was asked for, and which rows answer it."""
+"""Query parameters: typed, checked, and refused by name when they do not fit."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any
+from uuid import UUID
 
-from candid_provider.emulator.answers import error, invalid
+from candid_provider.emulator.answers import invalid
 from candid_provider.emulator.data import EPOCH
 
 
 class Query:
-    """The query of one request. Values that do not fit are refused with 422, naming the parameter."""
+    """The query of one request. Values that do not fit are refused with 422, naming the parameter.
+
+    `read` are the parameters that were looked at: one that was sent and that no handler reads is not emulated.
+    """
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self.pairs = tuple(pairs)
+        self.read: set[str] = set()
+
+    @classmethod
+    def of_body(cls, body: Any) -> Query:
+        """The page size, token and filters of a listing that is asked for with a JSON body."""
+        return cls((name, str(value)) for name, value in (body or {}).items() if value is not None)
 
     def texts(self, name: str) -> list[str]:
+        self.read.add(name)
         return [value for key, value in self.pairs if key == name]
 
     def text(self, name: str) -> str | None:
@@ -39,6 +48,17 @@ class Query:
         if text is not None and text not in allowed:
             raise invalid(name, "is not one of the known values")
         return text
+
+    def boolean(self, name: str) -> bool | None:
+        text = self.choice(name, ("true", "false", "True", "False"))
+        return None if text is None else text.lower() == "true"
+
+    def uuid(self, name: str) -> str | None:
+        text = self.text(name)
+        try:
+            return None if text is None else str(UUID(text))
+        except ValueError:
+            raise invalid(name, "must be a UUID") from None
 
     def day(self, name: str) -> date | None:
         text = self.text(name)
@@ -67,78 +87,3 @@ class Query:
         if value is None:
             raise invalid(name, "is required")
         return value
-
-
-class Page(NamedTuple):
-    """Rows of one page, and the positions in the whole selection where its neighbours begin."""
-
-    rows: list[int]
-    next: int | None
-    previous: int | None
-
-
-def page_of(rows: range, position: int, limit: int, keep: Callable[[int], bool] | None = None) -> Page:
-    """`limit` rows of a selection from `position` on, of those that `keep` accepts."""
-    if keep is not None:
-        return _filtered_page(rows, position, limit, keep)
-    end = position + limit
-    return Page(
-        list(rows[position:end]),
-        end if end < len(rows) else None,
-        max(0, position - limit) if position else None,
-    )
-
-
-def _filtered_page(rows: range, position: int, limit: int, keep: Callable[[int], bool]) -> Page:
-    found: list[int] = []
-    following = None
-    for place in range(position, len(rows)):
-        if keep(rows[place]):
-            if len(found) == limit:
-                following = place
-                break
-            found.append(rows[place])
-    return Page(found, following, _start_of_previous(rows, position, limit, keep))
-
-
-def _start_of_previous(rows: range, position: int, limit: int, keep: Callable[[int], bool]) -> int | None:
-    start, missing = None, limit
-    for place in range(position - 1, -1, -1):
-        if keep(rows[place]):
-            start, missing = place, missing - 1
-            if not missing:
-                break
-    return start
-
-
-class PageTokens:
-    """Opaque page tokens: a position, signed together with the route and filters it belongs to."""
-
-    def __init__(self, key: str) -> None:
-        self._key = hashlib.sha256(key.encode()).digest()
-
-    def _sign(self, route: str, query: Query, place: bytes) -> bytes:
-        # A page may be continued with another size, but not with other filters.
-        filters = sorted(pair for pair in query.pairs if pair[0] not in ("limit", "page_token"))
-        return hashlib.blake2b(repr((route, filters)).encode() + place, key=self._key, digest_size=10).digest()
-
-    def write(self, route: str, query: Query, position: int | None) -> str | None:
-        """The token for a position of this listing; None stays None, which ends a listing."""
-        if position is None:
-            return None
-        place = position.to_bytes(5, "big")
-        return base64.urlsafe_b64encode(place + self._sign(route, query, place)).decode()
-
-    def read(self, route: str, query: Query) -> int:
-        """The position that the request's `page_token` stands for; 422 if it is not of this listing."""
-        text = query.text("page_token")
-        if text is None:
-            return 0
-        try:
-            raw = base64.b64decode(text, altchars=b"-_", validate=True)
-        except ValueError:
-            raw = b""
-        if len(raw) != 15 or self._sign(route, query, raw[:5]) != raw[5:]:
-            message = "page_token was not issued for this listing and these filters"
-            raise error(422, "UnprocessableEntityError", {"message": message})
-        return int.from_bytes(raw[:5], "big")

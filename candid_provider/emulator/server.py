@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from candid_provider.emulator.app import Emulation, create_app
+from candid_provider.emulator.app import App, Emulation
 from candid_provider.emulator.config import EmulatorConfig, add_arguments, config_from
 from candid_provider.emulator.people import MARKERS
 from candid_provider.emulator.tokens import Clock
@@ -76,7 +76,7 @@ def _url(listener: socket.socket) -> str:
 
 def _server(emulation: Emulation) -> uvicorn.Server:
     settings = uvicorn.Config(
-        create_app(emulation),
+        App(emulation),
         http="auto",
         ws="none",
         loop="asyncio",

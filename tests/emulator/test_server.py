@@ -213,9 +213,15 @@ def test_stats_count_requests_by_route_and_bytes() -> None:
         "POST /api/auth/v2/token": 1,
         "GET /api/encounters/v4": 1,
         "GET /api/events/v1/": 1,
-        "GET (not emulated)": 1,
+        "GET (unknown)": 1,
     }
     assert stats["statuses"] == {"200": 3, "501": 1}
     assert stats["bytes_sent"] > sum(sizes)
-    expected: dict[str, Any] = {"seed": 5, "as_of": config.as_of.isoformat(), "days": 30, "lifetime": 18000}
+    expected: dict[str, Any] = {
+        "seed": 5,
+        "as_of": config.as_of.isoformat(),
+        "days": 30,
+        "speed": 0.0,
+        "lifetime": 18000,
+    }
     assert stats["config"] == expected | {"rate_limit": 9, "latency": 1}

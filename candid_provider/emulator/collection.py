@@ -1,0 +1,188 @@
+"""Records of one kind: the seeded ones computed from their index, the written ones kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from candid_provider.emulator.feed import Feed, Key
+
+if TYPE_CHECKING:
+    from candid_provider.emulator.state import State
+
+Record = dict[str, Any]
+
+
+def _read(kept: bytes | None) -> Record | None:
+    return None if kept is None else msgspec.json.decode(kept, type=Record)
+
+
+def _none(_: State) -> int:
+    return 0
+
+
+def _never(_: State, __: int) -> Record:
+    raise LookupError("this kind has no seeded records")
+
+
+def _at_the_start(_: State, __: int) -> int:
+    return 0
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """What there is to know of a kind of record.
+
+    `name` keys its UUIDs, `id_field` holds them. `count` seeded records are made by `make` from their index;
+    `created` and `updated` give instants (microseconds since 1970) that rise with the index. `unique` names a field
+    that no two records share; `seeded` finds the index of a seeded record by its value.
+    """
+
+    name: str
+    id_field: str
+    count: Callable[[State], int] = _none
+    make: Callable[[State, int], Record] = _never
+    created: Callable[[State, int], int] = _at_the_start
+    updated: Callable[[State, int], int] = _at_the_start
+    unique: str | None = None
+    seeded: Callable[[State, str], int | None] | None = None
+
+
+class Collection:
+    """All records of a kind in one emulator. What it returns may be changed freely: nothing is shared."""
+
+    def __init__(self, state: State, kind: Kind) -> None:
+        self._state = state
+        self.kind = kind
+        self.seeded = range(kind.count(state))
+        self._kept: dict[str, bytes | None] = {}  # None: deleted
+        self._changed: set[int] = set()
+        self._created: list[tuple[int, str]] = []
+        self._created_at: list[int] = []
+        self._writes: list[str] = []
+        self._written_at: list[int] = []
+        self._latest: dict[str, int] = {}
+        self._by_unique: dict[str, str] = {}
+
+    # --- one record
+
+    def id_of(self, index: int) -> str:
+        return self._state.world.ids.uuid(self.kind.name, index)
+
+    def index_of(self, identifier: str) -> int | None:
+        """The index of a seeded record."""
+        return self._state.world.ids.index(self.kind.name, identifier, len(self.seeded))
+
+    def seeded_record(self, index: int) -> Record | None:
+        """Record `index` as it is now; None when it was deleted."""
+        if index in self._changed:
+            return _read(self._kept[self.id_of(index)])
+        return self.kind.make(self._state, index)
+
+    def get(self, identifier: str) -> Record | None:
+        identifier = identifier.lower()
+        if identifier in self._kept:
+            return _read(self._kept[identifier])
+        index = self.index_of(identifier)
+        # Fixed parts of a seeded record may be JSON already: read, it is plain throughout.
+        return None if index is None else _read(msgspec.json.encode(self.kind.make(self._state, index)))
+
+    def is_changed(self, index: int) -> bool:
+        """Whether a seeded record was written to."""
+        return index in self._changed
+
+    def holder(self, value: str) -> str | None:
+        """The id of the record whose unique field has this value."""
+        if value in self._by_unique:
+            return self._by_unique[value]
+        index = self.kind.seeded(self._state, value) if self.kind.seeded else None
+        if index is None or index >= len(self.seeded):
+            return None
+        record = self.seeded_record(index)
+        taken = record is not None and self.kind.unique is not None and record[self.kind.unique] == value
+        return self.id_of(index) if taken else None
+
+    # --- writing
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything was written."""
+        return bool(self._writes)
+
+    def new_id(self) -> str:
+        """The id for the next record to be added."""
+        return self._state.world.ids.uuid(self.kind.name, len(self.seeded) + len(self._created))
+
+    def add(self, record: Record) -> Record:
+        """Keep a new record under the id it carries."""
+        identifier, now = record[self.kind.id_field], self._state.clock.tick()
+        self._created.append((now, identifier))
+        self._created_at.append(now)
+        self._keep(identifier, record, now)
+        return record
+
+    def put(self, record: Record) -> Record:
+        """Keep a changed record in the place of the one with its id."""
+        identifier = record[self.kind.id_field]
+        self._forget_unique(identifier)
+        self._keep(identifier, record, self._state.clock.tick())
+        return record
+
+    def remove(self, identifier: str) -> None:
+        self._forget_unique(identifier)
+        self._keep(identifier, None, self._state.clock.tick())
+
+    def _forget_unique(self, identifier: str) -> None:
+        kept = _read(self._kept.get(identifier))
+        if kept and self.kind.unique:
+            self._by_unique.pop(str(kept.get(self.kind.unique)), None)
+
+    def _keep(self, identifier: str, record: Record | None, now: int) -> None:
+        index = self.index_of(identifier)
+        if index is not None:
+            self._changed.add(index)
+        self._kept[identifier] = None if record is None else msgspec.json.encode(record)
+        self._latest[identifier] = len(self._writes)
+        self._writes.append(identifier)
+        self._written_at.append(now)
+        if record and self.kind.unique and record.get(self.kind.unique) is not None:
+            self._by_unique[str(record[self.kind.unique])] = identifier
+
+    # --- many records
+
+    def by_creation(self, seeded: range | None = None) -> Feed:
+        """All rows, or some seeded and all written ones, in the order in which they were created."""
+        rows = self.seeded if seeded is None else seeded
+        return Feed(rows, lambda index: self.kind.created(self._state, index), self._created_at)
+
+    def created_record(self, key: Key) -> Record | None:
+        """The record of a row of `by_creation`; None when it was deleted."""
+        if not key.written:
+            return self.seeded_record(key.number)
+        return _read(self._kept[self._created[key.number][1]])
+
+    def by_update(self, seeded: range | None = None) -> Feed:
+        """All rows in the order in which they last changed."""
+        rows = self.seeded if seeded is None else seeded
+        return Feed(rows, lambda index: self.kind.updated(self._state, index), self._written_at)
+
+    def updated_record(self, key: Key) -> Record | None:
+        """The record of a row of `by_update`; None when it has a later row, or was deleted."""
+        if not key.written:
+            return None if key.number in self._changed else self.kind.make(self._state, key.number)
+        identifier = self._writes[key.number]
+        return _read(self._kept[identifier]) if self._latest[identifier] == key.number else None
+
+    def __iter__(self) -> Iterator[Record]:
+        """Every record in the order of creation: for small kinds."""
+        for key in self.by_creation().walk():
+            if (record := self.created_record(key)) is not None:
+                yield record
+
+    def __len__(self) -> int:
+        """How many records there are, without those that were deleted."""
+        deleted = sum(record is None for record in self._kept.values())
+        return len(self.seeded) + len(self._created) - deleted

@@ -1,0 +1,49 @@
+"""All that one emulator knows: its clock, its world, and the records of every kind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from candid_provider.emulator.clock import WorldClock
+from candid_provider.emulator.collection import Collection, Kind
+from candid_provider.emulator.config import EmulatorConfig
+from candid_provider.emulator.data import World, microseconds, milliseconds
+from candid_provider.emulator.organization import Organization
+from candid_provider.emulator.paging import PageTokens
+
+
+class State:
+    """One emulator's state; two emulators share none of it.
+
+    `real` gives seconds since 1970, for what a simulated clock must not touch: tokens and signed URLs.
+    """
+
+    def __init__(self, config: EmulatorConfig, real: Callable[[], float] = time.time) -> None:
+        self.config = config
+        self.real = real
+        self.clock = WorldClock(config.starts_at, config.speed)
+        self.world = World(config, self.clock.now)
+        self.organization = Organization(self.world.ids)
+        sizes = (config.seed, config.starts_at, config.days, config.encounters, config.patients, config.payers)
+        self.page_tokens = PageTokens(repr(sizes))
+        self._collections: dict[str, Collection] = {}
+
+    def of(self, kind: Kind) -> Collection:
+        """The records of a kind."""
+        found = self._collections.get(kind.name)
+        if found is None:
+            found = self._collections[kind.name] = Collection(self, kind)
+        return found
+
+    def now(self) -> str:
+        """This instant as candid_api writes it."""
+        return microseconds(self.clock.now())
+
+    def now_ms(self) -> str:
+        """This instant as pre_encounter writes it."""
+        return milliseconds(self.clock.now())
+
+    def written(self) -> dict[str, int]:
+        """Number of records of each kind that was written to."""
+        return {name: len(rows) for name, rows in sorted(self._collections.items()) if rows.touched}
