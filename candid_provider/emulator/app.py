@@ -125,6 +125,7 @@ class App:
         known = {parameter.name for parameter in endpoint.query_params}
         _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in known])
         asked = Asked(self._emulation.state, endpoint, path, query, await body_of(request, endpoint))
+        self._emulation.state.agenda.settle()
         body = handler(asked)
         if endpoint.verb == "GET":
             _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in query.read])

@@ -24,9 +24,10 @@ EVENTS: Final = Kind(
 _RETENTION: Final = EVENT_RETENTION_DAYS * 86_400_000_000
 
 
-def emit(state: State, event_type: str, payload: dict[str, Any]) -> None:
-    """Record that something happened just now; the payload holds ids and statuses only."""
-    events, now = state.of(EVENTS), microseconds(state.clock.now())
+def emit(state: State, event_type: str, payload: dict[str, Any], at: int | None = None) -> None:
+    """Record that something happened just now, or `at` an instant; the payload holds ids and statuses only."""
+    happened = state.clock.tick() if at is None else at
+    events, now = state.of(EVENTS), microseconds(happened)
     events.add(
         {
             "id": events.new_id(),
@@ -35,7 +36,8 @@ def emit(state: State, event_type: str, payload: dict[str, Any]) -> None:
             "event_type": event_type,
             "schema_version": "1",
             "payload": payload,
-        }
+        },
+        happened,
     )
 
 
