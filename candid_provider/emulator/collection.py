@@ -112,6 +112,11 @@ class Collection:
         """Whether anything was written."""
         return bool(self._writes)
 
+    @property
+    def created_count(self) -> int:
+        """How many records were added."""
+        return len(self._created)
+
     def new_id(self) -> str:
         """The id for the next record to be added."""
         return self._state.world.ids.uuid(self.kind.name, len(self.seeded) + len(self._created))
