@@ -62,8 +62,14 @@ class World:
         self._first_day = config.as_of - timedelta(days=config.days - 1)
         self._start = (self._first_day - date(1970, 1, 1)).days * _DAY
         self._span = config.days * _DAY
-        self._step = self._span // max(1, self.encounters)
-        self._lag = self.encounters // 4
+        self._start = config.starts_at - self._span
+        self._timeline = Timeline(self.ids, self._start, self._span, max(1, self.encounters), STAGES)
+        # Where the stages of encounter 0 are on the timeline; those of the others lie STAGES further each.
+        self._offsets = tuple(
+            self.encounters * eighths // 32 * STAGES + stage for stage, eighths in enumerate(EIGHTHS)
+        )
+        self._events_end = self._offsets[-1] + 1 + (self.encounters - 1) * STAGES if self.encounters else 0
+        self._event_delay = min(_EVENT_DELAY, self._timeline.step // 8)
         self._stride = self._coprime_stride()
 
     def counts(self) -> dict[str, int]:
@@ -170,7 +176,42 @@ class World:
         return slot, self._slot(slot) + self._step // 2 + self._jitter(slot)
 
     def event_recorded(self, index: int) -> int:
-        return self.event(index)[1] + min(250_000, self._step // 8)
+        """When an event could first be listed; rises with the index."""
+        return self._timeline.instant(index) + self._event_delay
+
+    def change_rows(self) -> range:
+        """Indices of events among which are the latest of each claim, in the order of `claim_updated`."""
+        firsts = (self._count_reached(stage + 1) * STAGES + offset for stage, offset in enumerate(self._offsets))
+        stop = min(self._instants_passed(), self._events_end)
+        return range(min(stop, *firsts), stop)
+
+    def last_changed(self, index: int) -> int | None:
+        """The encounter whose claim has not changed since event `index`, if there is one."""
+        known = self.event(index)
+        return known[0] if known is not None and self.stage(known[0]) == known[1] else None
+
+    def _events_kept(self) -> tuple[int, int]:
+        last = self.now() - self._event_delay
+        first = self._timeline.passed(last - _EVENT_RETENTION - 1)
+        return min(first, self._events_end), min(self._timeline.passed(last), self._events_end)
+
+    def _count_events(self) -> int:
+        first, stop = self._events_kept()
+        return sum(self._count_reached(n, stop) - self._count_reached(n, first) for n in range(STAGES))
+
+    # --- patient balances
+
+    def owing(self, encounter: int) -> bool:
+        """Whether an encounter leaves its patient a balance, sooner or later."""
+        return encounter % _OWING_STEP == 0
+
+    def owes(self, encounter: int) -> bool:
+        """Whether an encounter has left its patient a balance by now."""
+        return self.owing(encounter) and self.stage(encounter) >= ADJUDICATION
+
+    def adjudicated(self, encounter: int) -> int:
+        """When the balance of an owing encounter arises."""
+        return self.reached(encounter, ADJUDICATION)
 
     def inventory_rows(self) -> range:
         """Encounters whose claim has, or had, a patient balance, in the order in which it arose."""
