@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -113,5 +114,15 @@ def _owner(status: str) -> str:
 
 def stages_of(status: str) -> range:
     """The stages at which a claim can have a status."""
-    found = [stage for paths in _PATHS.values() for path in paths for stage in range(STAGES) if path[stage] == status]
-    return range(min(found), max(found) + 1)
+    return _stages(lambda other: other == status)
+
+
+def stages_owned_by(owner: str) -> range:
+    """The stages at which it can be somebody's turn to act."""
+    return _stages(lambda status: _owner(status) == owner)
+
+
+def _stages(fits: Callable[[str], bool]) -> range:
+    paths = (path for kind in _PATHS.values() for path in kind)
+    found = [stage for path in paths for stage in range(STAGES) if fits(path[stage])]
+    return range(min(found), max(found) + 1) if found else range(0)

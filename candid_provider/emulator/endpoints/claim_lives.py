@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from candid_provider.emulator.claims import standing_of
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import World, microseconds
 from candid_provider.emulator.encounters import CREATED, STATUS_UPDATED
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.endpoints.events import emit
-from candid_provider.emulator.lives import EIGHTHS, STAGES, Path, Standing, path_of, standing
+from candid_provider.emulator.lives import EIGHTHS, STAGES, Path, Standing, path_of, stages_owned_by, standing
 from candid_provider.emulator.state import State
 
 _DAY: Final = 86_400_000_000
@@ -27,13 +28,12 @@ def age_at(state: State, stage: int) -> int:
 
 def owner_of(world: World, index: int) -> str:
     """Who has to act next on a seeded encounter."""
-    return "CANDID" if world.is_open(index) else "NONE"
+    return standing_of(world, index).owner
 
 
 def rows_owned_by(world: World, owner: str) -> range:
     """Where the seeded encounters lie on which somebody has to act next."""
-    settled = world.adjudicated_rows()
-    return {"CANDID": range(settled.stop, world.encounters), "NONE": settled}.get(owner, range(0))
+    return world.at_stages(stages_owned_by(owner))
 
 
 def begin(state: State, record: Record, at: int) -> None:
