@@ -104,7 +104,7 @@ def declared_statuses() -> Mapping[str, int]:
 
 def error_body(name: str, endpoint: Endpoint | None, content: Any = None) -> dict[str, Any]:
     """The envelope of a declared error; pre_encounter's and the token endpoint's carry no instance id."""
-    body = {"errorName": name, "content": _CONTENTS[name] if content is None else content}
+    content = _CONTENTS[name] if content is None else content
     if endpoint is not None and (endpoint.host == "pre_encounter" or endpoint.id.startswith("auth.")):
-        return body
-    return {"errorInstanceId": str(uuid.uuid4())} | body
+        return {"errorName": name, "content": content}
+    return {"errorName": name, "errorInstanceId": str(uuid.uuid4()), "content": content}

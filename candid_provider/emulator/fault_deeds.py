@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -78,9 +79,11 @@ After = Callable[[Fault, Target, Reply], Reply | None]
 # --- before the handler
 
 
-async def latency(fault: Fault, _: Target) -> bool:
+async def latency(fault: Fault, target: Target) -> bool:
     more = Random(f"{fault['seed']}:{fault.number}").uniform(0, fault["jitter"])
-    await asyncio.sleep((fault["ms"] + more) / 1000)
+    # An emulator that stops waits for nothing.
+    with suppress(TimeoutError):
+        await asyncio.wait_for(target.released.wait(), (fault["ms"] + more) / 1000)
     return True
 
 

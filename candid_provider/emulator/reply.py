@@ -101,8 +101,10 @@ class Reply:
             await self._cut(self.cut, _transport(send), receive, send)
 
     async def _start(self, send: Send) -> None:
-        length = (b"content-length", str(len(self.body)).encode())
-        await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers, length]})
+        headers = list(self.headers)
+        if self.status not in (204, 304):
+            headers.append((b"content-length", str(len(self.body)).encode()))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
 
     async def _cut(self, cut: Cut, transport: asyncio.Transport, receive: Receive, send: Send) -> None:
         if cut.after is not None:
