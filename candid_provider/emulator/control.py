@@ -85,7 +85,7 @@ def _fault_routes(faults: Faults) -> list[Route]:
     async def add(request: Request) -> Response:
         try:
             ids = faults.add_all(msgspec.json.decode(await request.body()))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return _refused(["body"], "is not JSON")
         except BadRule as problem:
             place = [] if problem.index is None else [problem.index]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -41,9 +41,9 @@ class ExternalIds:
             return
         try:
             decoded = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
-        for name, value in _external_ids(decoded, ""):
+        for name, value in _external_ids(decoded):
             self._count(Sent(route, name, value))
 
     def duplicates(self) -> list[dict[str, Any]]:
@@ -60,15 +60,18 @@ class ExternalIds:
             self._counts.popitem(last=False)
 
 
-def _external_ids(value: Any, where: str) -> Iterator[tuple[str, str]]:
-    # Not into objects: the external id of an encounter's patient is in each of the patient's encounters.
-    if isinstance(value, list):
-        for item in value:
-            yield from _external_ids(item, f"{where}[]")
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            path = f"{where}.{name}".lstrip(".")
-            if name in _NAMES and isinstance(inner, str):
-                yield path, inner
-            elif isinstance(inner, list):
-                yield from _external_ids(inner, path)
+def _external_ids(body: Any) -> Iterator[tuple[str, str]]:
+    # A queue, because a body may be nested deeper than Python calls.
+    queue: deque[tuple[str, Any]] = deque([("", body)])
+    while queue:
+        where, value = queue.popleft()
+        if isinstance(value, list):
+            queue.extend((f"{where}[]", item) for item in value if isinstance(item, dict))
+        elif isinstance(value, dict):
+            found = ((f"{where}.{name}".lstrip("."), name, inner) for name, inner in value.items())
+            for path, name, inner in found:
+                if name in _NAMES and isinstance(inner, str):
+                    yield path, inner
+                # Not into objects: the external id of a patient is in each of the patient's encounters.
+                elif isinstance(inner, list):
+                    queue.append((path, inner))

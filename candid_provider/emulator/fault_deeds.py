@@ -64,7 +64,7 @@ class Target:
             return given[0]
         try:
             body = msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         token = body.get("page_token") if isinstance(body, dict) else None
         return token if isinstance(token, str) else None
@@ -155,7 +155,7 @@ def _reshaping(change: Callable[[Fault, Target, Any], bool]) -> After:
             return None
         try:
             body = msgspec.json.decode(reply.body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         return replace(reply, body=msgspec.json.encode(body)) if change(fault, target, body) else None
 

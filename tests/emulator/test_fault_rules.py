@@ -84,7 +84,8 @@ def test_a_wrong_rule_in_a_list_adds_none_of_it(emulator: Emulator, control: htt
 
 
 def test_what_is_no_json_is_refused(control: httpx.Client) -> None:
-    assert control.post("/faults", content=b"status=503").status_code == 422
+    for content in (b"status=503", b"", b'"\xff"', b"[" * 100_000):
+        assert control.post("/faults", content=content).status_code == 422
     assert control.post("/faults", json="status").status_code == 422
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,8 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
+from candid_provider.emulator.app import Emulation, create_app
+from candid_provider.emulator.reply import exposing_transport
 
 from .conftest import Api, connected, sign_in
 
@@ -396,3 +400,40 @@ def test_the_token_endpoint_does_not_answer(emulator: Emulator, api: Api) -> Non
     emulator.faults.add(kind="token_endpoint_down", how="hang")
     with pytest.raises(httpx.ReadTimeout):
         api.http.post(TOKEN, json={}, timeout=0.05)
+
+
+# --- the other server
+
+
+@pytest.fixture
+def pure_python() -> Iterator[Emulator]:
+    """An emulator behind h11, which uvicorn takes where httptools is not installed."""
+    emulation = Emulation(SMALL)
+    app = exposing_transport(create_app(emulation))
+    server = uvicorn.Server(uvicorn.Config(app, http="h11", log_config=None, lifespan="off"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        host, port = listener.getsockname()
+        yield Emulator(emulation, f"http://{host}:{port}")
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ({"kind": "reset"}, httpx.ReadError),
+        ({"kind": "reset", "after_bytes": 9}, httpx.ReadError),
+        ({"kind": "truncated"}, httpx.RemoteProtocolError),
+        ({"kind": "hang"}, httpx.ReadTimeout),
+    ],
+)
+def test_connections_end_the_same_way_behind_h11(
+    pure_python: Emulator, rule: dict[str, Any], problem: type[Exception]
+) -> None:
+    with connected(pure_python) as http:
+        pure_python.faults.add(**rule)
+        with pytest.raises(problem):
+            http.get(ENCOUNTERS, timeout=0.2)
+        assert http.get(ENCOUNTERS).status_code == 200

@@ -161,7 +161,8 @@ def test_what_is_no_write_of_json_repeats_nothing(emulator: Emulator, api: Api) 
     for _ in range(2):
         api.http.request("GET", CREATE, json=body)
         api.http.post(CREATE, data=body)
-        api.http.post(CREATE, content=b"\xff{")
+        for content in (b"\xff{", b"[" * 100_000, b'{"a":' * 900 + b"1" + b"}" * 900):
+            assert api.http.post(CREATE, content=content).status_code == 501
         api.http.post(CREATE, json={"external_id": 7, "external_identifier": None})
     api.http.post(CREATE, json=body)
     api.http.patch(f"{CREATE}/7f6b", json=body)
