@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -22,6 +24,7 @@ from candid_provider.emulator.endpoints import HANDLERS
 from candid_provider.emulator.fault_deeds import Target
 from candid_provider.emulator.faults import Faults
 from candid_provider.emulator.misbehaviour import misbehave
+from candid_provider.emulator.precomputed import Precomputed
 from candid_provider.emulator.query import Query
 from candid_provider.emulator.received import Received
 from candid_provider.emulator.reply import Reply
@@ -44,9 +47,15 @@ class Emulation:
         self.tokens = Tokens(config, clock)
         self.faults = Faults(config.faults)
         self.received = Received(clock=clock)
+        self.precomputed = Precomputed(self.state.clock.now) if config.precompute else None
         self._requests: dict[str, int] = {}
         self._statuses: dict[str, int] = {}
         self._bytes_sent = 0
+
+    def precompute(self) -> Iterator[int]:
+        """Make the pages that are to be kept, if any; the bytes kept so far, after each of them."""
+        if self.precomputed is not None:
+            yield from self.precomputed.fill(self.state, _page)
 
     def stats(self) -> dict[str, Any]:
         """Counters since the start, sizes of the world, and the settings that matter to a test."""
@@ -160,10 +169,20 @@ class App:
         _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in known])
         asked = Asked(self._emulation.state, endpoint, path, query, await body_of(request, endpoint))
         self._emulation.state.catch_up()
-        body = handler(asked)
-        if endpoint.verb == "GET":
-            _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in query.read])
-        return _response(endpoint, body)
+        if self._emulation.precomputed is not None and endpoint.verb == "GET" and endpoint.paging is not None:
+            page = self._emulation.precomputed.answer(asked, _page)
+            return Response(page, media_type="application/json")
+        return _response(endpoint, _read(asked) if endpoint.verb == "GET" else handler(asked))
+
+
+def _read(asked: Asked) -> Any:
+    body = HANDLERS[asked.endpoint.id](asked)
+    _refuse_parameters(asked.endpoint, [name for name, _ in asked.query.pairs if name not in asked.query.read])
+    return body
+
+
+def _page(asked: Asked) -> bytes:
+    return msgspec.json.encode(_read(asked))
 
 
 def _refuse_parameters(endpoint: Endpoint, names: list[str]) -> None:
