@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from candid_provider.emulator import control
+from candid_provider.emulator import control, file_server, files
 from candid_provider.emulator.answers import Answer, Refusal, json_response, not_emulated, unauthorized
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.bodies import body_of
@@ -65,7 +65,7 @@ class Emulation:
         status = str(response.status_code)
         self._requests[route] = self._requests.get(route, 0) + 1
         self._statuses[status] = self._statuses.get(status, 0) + 1
-        self._bytes_sent += len(response.body)
+        self._bytes_sent += file_server.size_of(response)
         if self.config.access_log:
             print(f"{route} {status} {seconds * 1000:.1f} ms", file=sys.stderr, flush=True)
 
@@ -82,6 +82,8 @@ class App:
         if scope["path"].startswith(control.PREFIX):
             return await self._control(scope, receive, send)
         request = Request(scope, receive)
+        if scope["path"].startswith(files.PREFIX):
+            return await self._serve_file(request, send)
         started = time.perf_counter()
         match = self._router.match(request.method, scope["raw_path"])
         route = match.endpoint.route if match else self._route_of_stranger(request)
@@ -91,6 +93,15 @@ class App:
             return None
         self._emulation.count(route, response, time.perf_counter() - started)
         return await response(scope, receive, send)
+
+    async def _serve_file(self, request: Request, send: Send) -> None:
+        started = time.perf_counter()
+        try:
+            response = await file_server.answer(self._emulation.state.files, request)
+        except ClientDisconnect:
+            return None
+        self._emulation.count(f"{request.method} {file_server.ROUTE}", response, time.perf_counter() - started)
+        return await response(request.scope, request.receive, send)
 
     def _route_of_stranger(self, request: Request) -> str:
         return f"{request.method} /pem" if request.url.path == "/pem" else f"{request.method} {_UNKNOWN}"
@@ -125,6 +136,7 @@ class App:
         known = {parameter.name for parameter in endpoint.query_params}
         _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in known])
         asked = Asked(self._emulation.state, endpoint, path, query, await body_of(request, endpoint))
+        asked.state.files.origin = str(request.base_url).rstrip("/")
         body = handler(asked)
         if endpoint.verb == "GET":
             _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in query.read])
