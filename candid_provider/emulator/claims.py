@@ -78,6 +78,12 @@ def money(status: str, owes: bool, bits: int) -> Money:
     return Money(charge, allowed, allowed - owed, owed)
 
 
+def line_indices(world: World, encounter: int) -> range:
+    """The service lines of an encounter's claim, as they are numbered among all."""
+    count = _LINE_COUNTS[world.ids.draw("lines", encounter) % len(_LINE_COUNTS)]
+    return range(4 * encounter, 4 * encounter + count)
+
+
 def claim(world: World, encounter: int, diagnoses: list[str]) -> dict[str, Any]:
     """The claim of an encounter, with one to four service lines and, once adjudicated, an ERA."""
     ids, status = world.ids, status_of(world, encounter)
