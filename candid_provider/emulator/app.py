@@ -34,6 +34,7 @@ class Emulation:
         self.config = config
         self.state = State(config, clock)
         self.tokens = Tokens(config, clock)
+        self.tokens.clients = self.state.clients
         self._requests: dict[str, int] = {}
         self._statuses: dict[str, int] = {}
         self._bytes_sent = 0

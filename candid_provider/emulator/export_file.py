@@ -36,7 +36,9 @@ _PREFERRED: Final = tuple(
 )
 
 
-class _Outcome(NamedTuple):
+class Outcome(NamedTuple):
+    """A version of a claim; amounts in cents."""
+
     status: str
     lines: int
     charge: int
@@ -77,7 +79,7 @@ def _midnight(day: date) -> int:
 
 
 def _row(world: World, index: int, version: int) -> bytes:
-    patient, outcome = world.patient_of(index), _outcome(world, index, version)
+    patient, outcome = world.patient_of(index), outcome_of(world, index, version)
     who, payer = person(patient, world.ids.draw("person", patient)), world.payer_of(world.coverages_of(patient)[0])
     instant = world.created(index) if version == 1 else world.adjudicated(index)
     cells = (
@@ -107,12 +109,12 @@ def _cents(amount: int | None) -> str:
     return "" if amount is None else str(amount)
 
 
-def _outcome(world: World, index: int, version: int) -> _Outcome:
+def outcome_of(world: World, index: int, version: int) -> Outcome:
     """What a version of a claim says: the first what was billed, the second also what the payer answered."""
     status, owes = status_of(world, index), world.owes(index)
     lines = [money(status, owes, world.ids.draw("line", number)) for number in line_indices(world, index)]
     charge = sum(line.charge for line in lines)
     if version == 1:
-        return _Outcome("submitted_to_payer", len(lines), charge)
+        return Outcome("submitted_to_payer", len(lines), charge)
     paid, owed = (sum(line.paid or 0 for line in lines), sum(line.owed or 0 for line in lines))
-    return _Outcome(status, len(lines), charge, paid, owed)
+    return Outcome(status, len(lines), charge, paid, owed)

@@ -28,6 +28,7 @@ class State:
         self.organization = Organization(self.world.ids)
         sizes = (config.seed, config.starts_at, config.days, config.encounters, config.patients, config.payers)
         self.files = Files(real)
+        self.clients: dict[str, str] = {}  # secrets of the machine users that were created, by client id
         self.page_tokens = PageTokens(repr(sizes))
         self._collections: dict[str, Collection] = {}
 
