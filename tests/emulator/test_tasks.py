@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -119,9 +120,8 @@ def test_a_task_is_created_worked_on_and_seen_by_the_next_incremental_read(fresh
     since = api.ok("/_emulator/clock")["now"]
     encounter = api.rows("/api/encounters/v4", limit=1000)[7]
     with client(emulator) as sdk:
-        from candid.resources.tasks.resources.v_3 import TaskCreateV3, TaskUpdateV3
-
-        order = TaskCreateV3(
+        types: Any = import_module("candid.resources.tasks.resources.v_3")
+        order = types.TaskCreateV3(
             encounter_id=encounter["encounter_id"], task_type="ELIGIBILITY", description="Look", work_queue_id="q"
         )
         made = sdk.tasks.v_3.create(request=order)
@@ -131,7 +131,7 @@ def test_a_task_is_created_worked_on_and_seen_by_the_next_incremental_read(fresh
             made.task_id
         ]
         assert len(sdk.tasks.v_3.get_actions(made.task_id).actions) == 2
-        done = sdk.tasks.v_3.update(made.task_id, request=TaskUpdateV3(status="finished"))
+        done = sdk.tasks.v_3.update(made.task_id, request=types.TaskUpdateV3(status="finished"))
         assert done == sdk.tasks.v_3.get(made.task_id)
         assert done.updated_at > made.updated_at
         assert sdk.tasks.v_3.get_actions(made.task_id).actions == []
@@ -155,18 +155,18 @@ def test_an_old_task_that_is_updated_moves_to_the_end(fresh: tuple[Api, Emulator
 
 def test_errors_arrive_as_the_sdks_own_exceptions(fresh: tuple[Api, Emulator]) -> None:
     from candid.resources.commons.errors import EntityNotFoundError
-    from candid.resources.tasks.resources.v_3 import TaskUpdateV3
     from candid.resources.tasks.resources.v_3.errors import TaskUpdatedToDeprecatedStatusError
 
+    types: Any = import_module("candid.resources.tasks.resources.v_3")
     api, emulator = fresh
     with client(emulator) as sdk:
         task = sdk.tasks.v_3.get_multi(limit=1).items[0]
         with pytest.raises(TaskUpdatedToDeprecatedStatusError) as refused:
-            sdk.tasks.v_3.update(task.task_id, request=TaskUpdateV3(status="sent_to_provider_group"))
+            sdk.tasks.v_3.update(task.task_id, request=types.TaskUpdateV3(status="sent_to_provider_group"))
         assert refused.value.body.deprecated_status == "sent_to_provider_group"
         assert sdk.tasks.v_3.get(task.task_id) == task
         with pytest.raises(EntityNotFoundError):
-            sdk.tasks.v_3.update("00000000-0000-4000-8000-000000000000", request=TaskUpdateV3(status="open"))
+            sdk.tasks.v_3.update("00000000-0000-4000-8000-000000000000", request=types.TaskUpdateV3(status="open"))
     order = {"encounter_id": "nobody", "task_type": "ELIGIBILITY", "description": "x", "work_queue_id": "q"}
     assert api.http.post(PATH, json=order).status_code == 404
     assert api.http.post(PATH, json=order | {"task_type": "NAP"}).status_code == 422

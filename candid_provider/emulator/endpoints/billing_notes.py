@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from candid_provider.emulator.answers import missing
+from candid_provider.emulator.answers import declared, missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints.encounter_parts import encounter_of, holder, link, linked, save
@@ -12,7 +12,6 @@ from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.given import check, is_filled
 
 _NOTES: Final = linked("billing_note_added")
-_RULES: Final = {"text": is_filled}
 
 
 def _notes(encounter: Record) -> list[Record]:
@@ -22,7 +21,7 @@ def _notes(encounter: Record) -> list[Record]:
 
 @answers("billing_notes.v_2.create")
 def create_note(asked: Asked) -> Record:
-    body, state = check(asked, _RULES), asked.state
+    body, state = check(asked, {"text": is_filled}), asked.state
     encounter = encounter_of(asked, body["encounter_id"])
     note = {
         "text": body["text"],
@@ -55,7 +54,11 @@ def _found(asked: Asked) -> tuple[Record, Record]:
 @answers("billing_notes.v_2.update")
 def update_note(asked: Asked) -> Record:
     encounter, note = _found(asked)
-    changed = {**note, "text": check(asked, _RULES, needed=("text",))["text"]}
+    if (problem := is_filled(asked.body["text"])) is not None:
+        # Declared beside the list of problems that a body without a text is answered with.
+        content = {"fieldName": "text", "humanReadableMessage": problem}
+        raise declared(asked.endpoint, "HttpRequestValidationError", content)
+    changed = {**note, "text": asked.body["text"]}
     notes = [changed if row is note else row for row in _notes(encounter)]
     save(asked.state, {**encounter, "billing_notes": notes})
     return changed

@@ -187,7 +187,10 @@ def _qualifications(asked: Asked, present: list[Record], given: list[Record]) ->
 
 
 def _identifier(order: Record) -> Record:
-    return {name: order[name] for name in ("identifier_code", "identifier_value", "period") if order.get(name)}
+    given = {name: order[name] for name in ("identifier_code", "identifier_value", "period") if order.get(name)}
+    if given.get("identifier_value", {}).get("type") == "medicare_provider_identifier":
+        given["identifier_value"] = {"organization_service_facility_id": None} | given["identifier_value"]
+    return given
 
 
 def _updated(row: Record, order: Record) -> Record:
