@@ -122,6 +122,8 @@ def _fields(name: str) -> list[str]:
 def _check(asked: Asked, name: str, row: Any) -> None:
     if not isinstance(row, dict):
         raise unprocessable(asked.endpoint, name, "must hold objects")
+    if not isinstance(row.get("id"), str | None):
+        raise unprocessable(asked.endpoint, f"{name}.id", "must be a UUID")
     for field in _fields(name):
         if not field.startswith("?") and not isinstance(row.get(field), str | dict):
             raise unprocessable(asked.endpoint, f"{name}.{field}", "is required")

@@ -23,6 +23,7 @@ from candid_provider.emulator.given import (
     is_text,
     list_of,
     one_of,
+    shape,
 )
 from candid_provider.emulator.organization import CLINICIANS
 from candid_provider.emulator.paging import page_of
@@ -72,14 +73,20 @@ def _is_address(value: Any) -> str | None:
 
 
 def _is_qualification(value: Any) -> str | None:
+    """An order to add, update or remove an identifier; to create a provider there is only the first."""
     if not isinstance(value, dict):
         return "must be an object"
-    if value.get("type", "add") == "add":
-        known = isinstance(value.get("identifier_value"), dict)
-        return one_of(("MCR", "MCD"))(value.get("identifier_code")) if known else "must have identifier_value"
-    return None if value["type"] in ("update", "remove") else "type is not one of the known values"
+    way = value.get("type", "add")
+    if way == "remove":
+        return is_text(value.get("value"))
+    if way == "update":
+        given = value.get("identifier_value")
+        return is_text(value.get("identifier_id")) or (_is_identifier(given) if given is not None else None)
+    known = one_of(("MCR", "MCD"))(value.get("identifier_code"))
+    return known or _is_identifier(value.get("identifier_value")) if way == "add" else "has an unknown type"
 
 
+_is_identifier: Final = shape("type", "state", "provider_number")
 _RULES: Final[dict[str, Rule]] = {
     "npi": is_npi,
     "is_rendering": is_flag,
