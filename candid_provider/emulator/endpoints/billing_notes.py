@@ -7,7 +7,7 @@ from typing import Final
 from candid_provider.emulator.answers import declared, missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
-from candid_provider.emulator.endpoints.encounter_parts import encounter_of, holder, link, linked, save
+from candid_provider.emulator.endpoints.inside_encounters import encounter_of, holder, link, linked, save
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.given import check, is_filled
 

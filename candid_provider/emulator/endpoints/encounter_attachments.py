@@ -10,7 +10,7 @@ from typing import Any, Final
 from candid_provider.emulator.answers import missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.endpoints.encounter_parts import author, encounter_of
+from candid_provider.emulator.endpoints.inside_encounters import author, encounter_of
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.given import check, one_of
 from candid_provider.emulator.state import State

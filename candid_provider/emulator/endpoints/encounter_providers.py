@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 from candid_provider.emulator.answers import declared, missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
-from candid_provider.emulator.endpoints.encounter_parts import encounter_of, link, linked, save, written
 from candid_provider.emulator.endpoints.encounters import ENCOUNTERS
+from candid_provider.emulator.endpoints.inside_encounters import encounter_of, link, linked, save, written
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.given import LONG_ADDRESS, Rule, address, changed, check, is_npi, is_text, one_of
 

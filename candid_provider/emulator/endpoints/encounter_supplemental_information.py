@@ -8,7 +8,7 @@ from candid_provider.emulator.answers import missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints.encounter_attachments import ATTACHMENTS
-from candid_provider.emulator.endpoints.encounter_parts import encounter_of, save
+from candid_provider.emulator.endpoints.inside_encounters import encounter_of, save
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.given import changed, check, is_text, is_uuid, one_of
 

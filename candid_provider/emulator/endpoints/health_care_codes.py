@@ -12,7 +12,7 @@ from typing import Any, Final
 from candid_provider.emulator.answers import missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.endpoints.encounter_parts import encounter_of, link, linked, save
+from candid_provider.emulator.endpoints.inside_encounters import encounter_of, link, linked, save
 from candid_provider.emulator.endpoints.registry import answers
 
 CODES: Final = Kind("health_care_codes", "encounter_id")
