@@ -137,6 +137,7 @@ class App:
         known = {parameter.name for parameter in endpoint.query_params}
         _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in known])
         asked = Asked(self._emulation.state, endpoint, path, query, await body_of(request, endpoint))
+        self._emulation.state.agenda.settle()
         asked.state.files.origin = str(request.base_url).rstrip("/")
         body = handler(asked)
         if endpoint.verb == "GET":

@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final
 
-from candid_provider.emulator.claims import line_indices, money, status_of
+from candid_provider.emulator.claims import Money, line_indices, money, path
 from candid_provider.emulator.clock import EPOCH
 from candid_provider.emulator.data import World, microseconds
 from candid_provider.emulator.encounters import external_id
 from candid_provider.emulator.files import Stream
+from candid_provider.emulator.lives import STAGES, Standing, standing
 from candid_provider.emulator.organization import payer_id, payer_name
 from candid_provider.emulator.people import MARKERS, person
 from candid_provider.emulator.ranges import between
@@ -36,28 +38,19 @@ _PREFERRED: Final = tuple(
 )
 
 
-class Outcome(NamedTuple):
-    """A version of a claim; amounts in cents."""
-
-    status: str
-    lines: int
-    charge: int
-    paid: int | None = None
-    owed: int | None = None
-
-
 def export(world: World, first: date, last: date) -> Stream:
     """The file for the days from `first` to `last`, both inclusive."""
     start, end = _midnight(first), _midnight(last + timedelta(days=1)) - 1
-    everything = range(world.encounters)
-    submitted = between(everything, world.created, start, end)
-    adjudicated = between(everything, world.adjudicated, start, end)
-    total = len(submitted) + len(adjudicated)
+    claims = range(world.encounters)
+    versions = [between(claims, partial(_reached, world, stage), start, end) for stage in range(STAGES)]
+    total = sum(map(len, versions))
 
     def row(number: int) -> bytes:
-        if number < len(submitted):
-            return _row(world, submitted[number], 1)
-        return _row(world, adjudicated[number - len(submitted)], 2)
+        for stage, rows in enumerate(versions):
+            if number < len(rows):
+                return _row(world, rows[number], stage)
+            number -= len(rows)
+        raise IndexError(number)
 
     def read(begin: int, stop: int) -> Iterator[bytes]:
         if begin < len(_HEADER):
@@ -78,27 +71,32 @@ def _midnight(day: date) -> int:
     return (datetime.combine(day, time(), EPOCH.tzinfo) - EPOCH) // timedelta(microseconds=1)
 
 
-def _row(world: World, index: int, version: int) -> bytes:
-    patient, outcome = world.patient_of(index), outcome_of(world, index, version)
+def _reached(world: World, stage: int, index: int) -> int:
+    return world.reached(index, stage)
+
+
+def _row(world: World, index: int, stage: int) -> bytes:
+    """One version of a claim: what it was like when it reached a stage of its life."""
+    patient, known = world.patient_of(index), standing(path(world, index), stage)
     who, payer = person(patient, world.ids.draw("person", patient)), world.payer_of(world.coverages_of(patient)[0])
-    instant = world.created(index) if version == 1 else world.adjudicated(index)
+    amounts = amounts_of(world, index, known)
     cells = (
         world.ids.uuid("encounter", index),
         world.ids.uuid("claim", index),
         external_id(index),
-        str(version),
-        microseconds(instant),
-        outcome.status,
+        str(stage + 1),
+        microseconds(world.reached(index, stage)),
+        known.status,
         world.date_of_service(index).isoformat(),
         world.ids.uuid("patient", patient),
         f'"{who.family}, {who.given}"',
         _PREFERRED[patient % len(_PREFERRED)],
         payer_id(payer),
         payer_name(payer),
-        str(outcome.lines),
-        str(outcome.charge),
-        _cents(outcome.paid),
-        _cents(outcome.owed),
+        str(len(line_indices(world, index))),
+        str(amounts.charge),
+        _cents(amounts.paid),
+        _cents(amounts.owed),
         "",
     )
     line = ",".join(cells).encode()
@@ -109,12 +107,11 @@ def _cents(amount: int | None) -> str:
     return "" if amount is None else str(amount)
 
 
-def outcome_of(world: World, index: int, version: int) -> Outcome:
-    """What a version of a claim says: the first what was billed, the second also what the payer answered."""
-    status, owes = status_of(world, index), world.owes(index)
-    lines = [money(status, owes, world.ids.draw("line", number)) for number in line_indices(world, index)]
+def amounts_of(world: World, index: int, known: Standing) -> Money:
+    """The money of a whole claim that stands somewhere."""
+    denied, ids = known.denied if known.eras else None, world.ids
+    lines = [money(denied, world.owing(index), ids.draw("line", number)) for number in line_indices(world, index)]
     charge = sum(line.charge for line in lines)
-    if version == 1:
-        return Outcome("submitted_to_payer", len(lines), charge)
-    paid, owed = (sum(line.paid or 0 for line in lines), sum(line.owed or 0 for line in lines))
-    return Outcome(status, len(lines), charge, paid, owed)
+    if denied is None:
+        return Money(charge)
+    return Money(charge, *(sum(amount or 0 for amount in column) for column in list(zip(*lines, strict=True))[1:]))

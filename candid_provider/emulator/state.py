@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from candid_provider.emulator.agenda import Agenda
 from candid_provider.emulator.clock import WorldClock
 from candid_provider.emulator.collection import Collection, Kind
 from candid_provider.emulator.config import EmulatorConfig
@@ -30,6 +31,7 @@ class State:
         self.files = Files(real)
         self.clients: dict[str, str] = {}  # secrets of the machine users that were created, by client id
         self.page_tokens = PageTokens(repr(sizes))
+        self.agenda = Agenda(self.clock.now)
         self._collections: dict[str, Collection] = {}
 
     def of(self, kind: Kind) -> Collection:

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from candid_provider.emulator.answers import declared, unprocessable
 from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.claims import status_of
+from candid_provider.emulator.claims import Money, standing_of, status_of
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import World
 from candid_provider.emulator.encounters import inventory_row
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.export_file import outcome_of
-from candid_provider.emulator.ranges import between
+from candid_provider.emulator.export_file import amounts_of
+from candid_provider.emulator.lives import ADJUDICATION, STAGES
 
 _DAY: Final = 86_400_000_000
 _SAMPLE: Final = 1_000
@@ -30,20 +30,25 @@ class _Figures:
     """The claims of a world as they are at an instant, in groups that metrics are about."""
 
     def __init__(self, world: World, moment: int) -> None:
-        self._world, self._moment = world, moment
-        everything = range(world.encounters)
-        created = between(everything, world.created, None, moment)
-        self._done = between(created, world.adjudicated, None, moment)
+        self._world, self._moment = world.at(moment), moment
+        self._done = self._world.at_stages(range(ADJUDICATION, STAGES))
+        under_way = self._world.at_stages(range(ADJUDICATION))
         self.groups: dict[str, tuple[Sequence[int], float]] = {
-            "pre_adjudication": self._all(created[len(self._done) :]),
-            "post_adjudication": self._some(self._done, lambda row: status_of(world, row) in _NEEDS_WORK),
-            "payment_posting": self._some(self._done, lambda row: status_of(world, row) in _TO_POST),
-            "patient": self._some(world.inventory_rows(), self._is_owed),
+            "pre_adjudication": self._some(under_way, lambda row: True),
+            "post_adjudication": self._some(self._done, lambda row: self._status(row) in _NEEDS_WORK),
+            "payment_posting": self._some(self._done, lambda row: self._status(row) in _TO_POST),
+            "patient": self._some(self._world.inventory_rows(), self._is_owed),
         }
+
+    def _status(self, row: int) -> str:
+        return status_of(self._world, row)
 
     def _is_owed(self, row: int) -> bool:
         owed: bool = inventory_row(self._world, row)["patient_ar_status"] == "invoiceable"
-        return owed and self._world.adjudicated(row) <= self._moment
+        return owed
+
+    def _amounts(self, row: int) -> Money:
+        return amounts_of(self._world, row, standing_of(self._world, row))
 
     def _all(self, rows: range) -> tuple[Sequence[int], float]:
         sample = rows[:: max(1, len(rows) // _SAMPLE)]
@@ -69,8 +74,8 @@ class _Figures:
         return round(scale * sum(self._amount(group, row) for row in rows))
 
     def _amount(self, group: str, row: int) -> int:
-        outcome = outcome_of(self._world, row, 2)
-        return (outcome.owed or 0) if group == "patient" else outcome.charge
+        amounts = self._amounts(row)
+        return (amounts.owed or 0) if group == "patient" else amounts.charge
 
     def _share(self, fits: Callable[[int], bool], rows: range) -> float | None:
         sample, _ = self._all(rows)
@@ -93,9 +98,9 @@ class _Figures:
         return len(old) / len(rows) if rows else None
 
     def collection_rate(self) -> float | None:
-        outcomes = [outcome_of(self._world, row, 2) for row in self._all(self._done)[0]]
-        allowed = sum((outcome.paid or 0) + (outcome.owed or 0) for outcome in outcomes)
-        return sum(outcome.paid or 0 for outcome in outcomes) / allowed if allowed else None
+        amounts = [self._amounts(row) for row in self._all(self._done)[0]]
+        allowed = sum(amount.allowed or 0 for amount in amounts)
+        return sum(amount.paid or 0 for amount in amounts) / allowed if allowed else None
 
 
 _RATES: Final[dict[str, Callable[[_Figures], float | None]]] = {

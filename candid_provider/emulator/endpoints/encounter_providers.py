@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 from candid_provider.emulator.answers import declared, missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
-from candid_provider.emulator.endpoints.encounters import ENCOUNTERS
-from candid_provider.emulator.endpoints.inside_encounters import encounter_of, link, linked, save, written
+from candid_provider.emulator.endpoints.encounter_kinds import encounter_of_service_line
+from candid_provider.emulator.endpoints.inside_encounters import encounter_of, link, linked, save
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.given import LONG_ADDRESS, Rule, address, changed, check, is_npi, is_text, one_of
 
@@ -47,13 +47,8 @@ def _on_encounter(asked: Asked, role: str) -> _Place:
 
 
 def _on_service_line(asked: Asked, role: str) -> _Place:
-    wanted, world = asked.id.lower(), asked.state.world
-    index = world.ids.index("service_line", wanted, 4 * world.encounters)
-    encounters = asked.state.of(ENCOUNTERS)
-    if index is not None:
-        encounter = encounters.get(encounters.id_of(index // 4))
-    else:
-        encounter = written(asked.state, lambda row: _line(row, wanted) is not None)
+    wanted = asked.id.lower()
+    encounter = encounter_of_service_line(asked.state, wanted)
     line = None if encounter is None else _line(encounter, wanted)
     if encounter is None or line is None:
         raise missing(asked.endpoint, asked.id)

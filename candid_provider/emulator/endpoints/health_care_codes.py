@@ -6,13 +6,15 @@ changed in place, one without is new, one that is not named any more is deleted,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 from candid_provider.emulator.answers import missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.endpoints.inside_encounters import encounter_of, link, linked, save
+from candid_provider.emulator.data import microseconds
+from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
+from candid_provider.emulator.endpoints.encounter_lines import POINTERS, diagnosis
+from candid_provider.emulator.endpoints.inside_encounters import encounter_of, link, linked
 from candid_provider.emulator.endpoints.registry import answers
 
 CODES: Final = Kind("health_care_codes", "encounter_id")
@@ -44,7 +46,9 @@ _QUALIFIERS: Final = {
     "principal_diagnosis_code_qualifier": _PRINCIPAL,
     "other_diagnosis_code_qualifier": _OTHER,
 }
-_POINTERS: Final = tuple(f"diagnosis_id_{number}" for number in ("zero", "one", "two", "three"))
+_OTHERS: Final = "other_diagnosis_information"
+# How a diagnosis says what an entry says; it has no word for "clinically undetermined" (W).
+_INDICATORS: Final = {"Y": "YES", "N": "NO", "U": "UNKNOWN", "1": "NOT_APPLICABLE"}
 
 
 @answers("health_care_code_information.v_1.get_all_for_encounter")
@@ -72,14 +76,14 @@ def _entries(codes: Record) -> list[Record]:
 
 
 def _of_diagnosis(diagnosis: Record, names: tuple[str, str], known: dict[str, Record]) -> Record:
-    # A diagnosis knows only Y and N; the entry it was written by may say more.
+    said = {indicator: code for code, indicator in _INDICATORS.items()}.get(diagnosis[_ON_ADMISSION])
     written = known.get(diagnosis["diagnosis_id"], {}).get(_ON_ADMISSION)
     return {
         "id": diagnosis["diagnosis_id"],
         "encounter_id": diagnosis["encounter_id"],
         names[0]: diagnosis["code_type"],
         names[1]: diagnosis["code"],
-        _ON_ADMISSION: written or diagnosis[_ON_ADMISSION],
+        _ON_ADMISSION: said or (written if written == "W" else None),
     }
 
 
@@ -91,9 +95,9 @@ def update_codes(asked: Asked) -> Record:
     for name, rows in given.items():
         made = [_made(asked, encounter, name, row) for row in rows]
         codes[name] = (made[0] if made else None) if name in _SINGLES else made
-    asked.state.of(CODES).put({"encounter_id": encounter["encounter_id"], "codes": codes})
-    if given.keys() & {"principal_diagnosis", "other_diagnosis_information"}:
+    if given.keys() & {"principal_diagnosis", _OTHERS}:
         _write_diagnoses(asked, encounter, codes)
+    asked.state.of(CODES).put({"encounter_id": encounter["encounter_id"], "codes": codes})
     return codes
 
 
@@ -139,38 +143,32 @@ def _made(asked: Asked, encounter: Record, name: str, row: Record) -> Record:
 
 
 def _write_diagnoses(asked: Asked, encounter: Record, codes: Record) -> None:
-    present = {row["diagnosis_id"]: row for row in encounter["diagnoses"]}
-    others = [row for row in encounter["diagnoses"] if row["code_type"] not in (*_PRINCIPAL, *_OTHER)]
+    at = asked.state.clock.tick()
     main = [codes["principal_diagnosis"]] if codes["principal_diagnosis"] else []
-    now = asked.state.now()
-    diagnoses = [
-        *(
-            _diagnosis(row, "principal_diagnosis_code_qualifier", "primary_diagnosis_code", present, now)
-            for row in main
-        ),
-        *(
-            _diagnosis(row, "other_diagnosis_code_qualifier", "other_diagnosis", present, now)
-            for row in codes["other_diagnosis_information"]
-        ),
-        *others,
+    entries = [
+        *((entry, "principal_diagnosis_code_qualifier", "primary_diagnosis_code") for entry in main),
+        *((entry, "other_diagnosis_code_qualifier", "other_diagnosis") for entry in codes[_OTHERS]),
     ]
+    present = {row["diagnosis_id"]: row for row in encounter["diagnoses"]}
+    kept = [row for row in encounter["diagnoses"] if row["code_type"] not in (*_PRINCIPAL, *_OTHER)]
+    diagnoses = [*(_diagnosis(asked, *entry, present, at) for entry in entries), *kept]
     _unpoint(encounter, {row["diagnosis_id"] for row in diagnoses})
-    save(asked.state, {**encounter, "diagnoses": diagnoses})
+    asked.state.of(ENCOUNTERS).put({**encounter, "diagnoses": diagnoses}, at)
 
 
-def _diagnosis(entry: Record, qualifier: str, code: str, present: dict[str, Record], now: str) -> Record:
-    on_admission = entry[_ON_ADMISSION] if entry[_ON_ADMISSION] in ("Y", "N") else None
-    told = {"code_type": entry[qualifier], "code": entry[code], _ON_ADMISSION: on_admission}
+def _diagnosis(asked: Asked, entry: Record, qualifier: str, code: str, present: dict[str, Record], at: int) -> Record:
+    told = {"code_type": entry[qualifier], "code": entry[code], _ON_ADMISSION: _INDICATORS.get(entry[_ON_ADMISSION])}
     before = present.get(entry["id"])
-    if before is not None and all(before[name] == value for name, value in told.items()):
+    if before is None:
+        made = diagnosis(asked.state, told, entry["encounter_id"], at, microseconds(at))
+        entry["id"] = made["diagnosis_id"]
+        return made
+    if all(before[name] == value for name, value in told.items()):
         return before
-    new = {"name": None, "diagnosis_id": entry["id"], "encounter_id": entry["encounter_id"], "created_at": now}
-    return {**(before or new), **told, "updated_at": now}
+    return {**before, **told, "updated_at": microseconds(at)}
 
 
-def _unpoint(encounter: Record, kept: Iterable[str]) -> None:
-    known = set(kept)
+def _unpoint(encounter: Record, kept: set[str]) -> None:
     for line in (line for claim in encounter["claims"] for line in claim["service_lines"]):
-        for name in _POINTERS:
-            if line.get(name) is not None and line[name] not in known:
-                line[name] = None
+        left = [line[pointer] for pointer in POINTERS if line[pointer] in kept]
+        line |= dict(zip(POINTERS, [*left, None, None, None, None], strict=False))

@@ -8,7 +8,7 @@ from typing import Any
 from candid_provider.emulator.answers import missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.endpoints.encounters import ENCOUNTERS
+from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.state import State
 
 

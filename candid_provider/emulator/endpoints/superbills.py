@@ -16,7 +16,7 @@ from candid_provider.emulator import documents
 from candid_provider.emulator.answers import unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.endpoints.encounters import ENCOUNTERS
+from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.feed import Feed
 from candid_provider.emulator.given import SHORT_ADDRESS, check, is_day, is_filled, is_flag, one_of

@@ -11,7 +11,7 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Collection, Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.encounters import index_of_external_id
-from candid_provider.emulator.endpoints.encounters import ENCOUNTERS
+from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.feed import Feed
 from candid_provider.emulator.given import changed, check, is_filled, is_flag, is_text, is_uuid, one_of
@@ -112,9 +112,6 @@ def _comparisons(asked: Asked) -> Iterable[Filter]:
         yield lambda task: task["date_of_service"] >= first.isoformat()
     if (last := query.day("date_of_service_max")) is not None:
         yield lambda task: task["date_of_service"] <= last.isoformat()
-    if (since := query.instant("updated_since")) is not None:
-        # A write is filed a moment after the instant that it carries.
-        yield lambda task: task["updated_at"] >= microseconds(since)
     if (assignee := query.uuid("assigned_to_id")) is not None:
         yield lambda task: any(row["assignee_user_id"] == assignee for row in task["assignments"])
 
@@ -189,11 +186,12 @@ def create_task(asked: Asked) -> Record:
     encounter = asked.state.of(ENCOUNTERS).get(body["encounter_id"])
     if encounter is None:
         raise missing(asked.endpoint, body["encounter_id"])
-    return asked.state.of(TASKS).add(_new(asked, body, encounter))
+    at = asked.state.clock.tick()
+    return asked.state.of(TASKS).add(_new(asked, body, encounter, microseconds(at)), at)
 
 
-def _new(asked: Asked, body: Record, encounter: Record) -> Record:
-    state, tasks, now = asked.state, asked.state.of(TASKS), asked.state.now()
+def _new(asked: Asked, body: Record, encounter: Record, now: str) -> Record:
+    state, tasks = asked.state, asked.state.of(TASKS)
     task_id, number = tasks.new_id(), len(tasks)
     assignment = state.world.ids.uuid("task_assignment", number)
     return {
@@ -224,5 +222,6 @@ def update_task(asked: Asked) -> Record:
     task = changed(task, body, ("status", "blocks_claim_submission"))
     if "assignee_user_id" in body:
         task["assignments"] = [{**row, "assignee_user_id": body["assignee_user_id"]} for row in task["assignments"]]
-    task |= dict.fromkeys(("updated_at", "agg_updated_at"), asked.state.now())
-    return asked.state.of(TASKS).put(task)
+    at = asked.state.clock.tick()
+    task |= dict.fromkeys(("updated_at", "agg_updated_at"), microseconds(at))
+    return asked.state.of(TASKS).put(task, at)
