@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from functools import partial
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -18,13 +19,19 @@ from candid_provider.emulator.bodies import body_of
 from candid_provider.emulator.catalogue import Endpoint, endpoints
 from candid_provider.emulator.config import EmulatorConfig
 from candid_provider.emulator.endpoints import HANDLERS
+from candid_provider.emulator.fault_deeds import Target
+from candid_provider.emulator.faults import Faults
+from candid_provider.emulator.misbehaviour import misbehave
 from candid_provider.emulator.query import Query
-from candid_provider.emulator.routing import Router
+from candid_provider.emulator.received import Received
+from candid_provider.emulator.reply import Reply
+from candid_provider.emulator.routing import Match, Router
 from candid_provider.emulator.state import State
 from candid_provider.emulator.tokens import Clock, Tokens, public_key_pem
 
 MINT: Final = "auth.default.get_token"
 _UNKNOWN: Final = "(unknown)"
+_NO_MATCH: Final = Match(None, {})
 
 
 class Emulation:
@@ -33,8 +40,11 @@ class Emulation:
     def __init__(self, config: EmulatorConfig, clock: Clock = time.time) -> None:
         self.config = config
         self.state = State(config, clock)
+        self.clock = clock
         self.tokens = Tokens(config, clock)
         self.tokens.clients = self.state.clients
+        self.faults = Faults(config.faults)
+        self.received = Received(clock=clock)
         self._requests: dict[str, int] = {}
         self._statuses: dict[str, int] = {}
         self._bytes_sent = 0
@@ -61,12 +71,24 @@ class Emulation:
             },
         }
 
-    def count(self, route: str, response: Response, seconds: float) -> None:
-        """Account for one answered API request; templates only, so that no id or query is kept or printed."""
-        status = str(response.status_code)
+    def count(self, target: Target, reply: Reply | file_server.Sent, seconds: float, faults: tuple[str, ...]) -> None:
+        """Account for one API request; templates only, so that no id or query is kept or printed."""
+        route, status = target.route, str(reply.seen or "cut")
         self._requests[route] = self._requests.get(route, 0) + 1
         self._statuses[status] = self._statuses.get(status, 0) + 1
-        self._bytes_sent += file_server.size_of(response)
+        self._bytes_sent += reply.size
+        method, _, template = route.partition(" ")
+        self.received.add(
+            method,
+            template,
+            target.endpoint_id,
+            status=reply.seen,
+            body=target.body,
+            response_bytes=reply.size,
+            authorization=target.authorization,
+            seconds=seconds,
+            faults=faults,
+        )
         if self.config.access_log:
             print(f"{route} {status} {seconds * 1000:.1f} ms", file=sys.stderr, flush=True)
 
@@ -86,26 +108,56 @@ class App:
         if scope["path"].startswith(files.PREFIX):
             return await self._serve_file(request, send)
         started = time.perf_counter()
-        match = self._router.match(request.method, scope["raw_path"])
-        route = match.endpoint.route if match else self._route_of_stranger(request)
+        match = self._router.match(request.method, scope["raw_path"]) or _NO_MATCH
         try:
-            response = await self._answer(request, match.endpoint if match else None, match.path if match else {})
+            target = await self._target(request, match.endpoint)
+            answer = partial(self._answer, request, match.endpoint, match.path)
+            reply, kinds = await misbehave(self._emulation.faults, target, answer)
         except ClientDisconnect:
             return None
-        self._emulation.count(route, response, time.perf_counter() - started)
-        return await response(scope, receive, send)
+        self._emulation.count(target, reply, time.perf_counter() - started, kinds)
+        return await reply(scope, receive, send)
 
     async def _serve_file(self, request: Request, send: Send) -> None:
-        started = time.perf_counter()
+        """Serve a signed URL: as a stream, or whole when there are fault rules that may strike it."""
+        started, faults = time.perf_counter(), self._emulation.faults
+        target = self._file_target(request)
+        answer = partial(file_server.answer, self._emulation.state.files, request)
         try:
-            response = await file_server.answer(self._emulation.state.files, request)
+            if request.method != "HEAD" and faults.concern(target.route):
+                reply, kinds = await misbehave(faults, target, partial(file_server.whole, answer))
+                self._emulation.count(target, reply, time.perf_counter() - started, kinds)
+                return await reply(request.scope, request.receive, send)
+            response = await answer()
         except ClientDisconnect:
             return None
-        self._emulation.count(f"{request.method} {file_server.ROUTE}", response, time.perf_counter() - started)
+        self._emulation.count(target, file_server.Sent.of(response), time.perf_counter() - started, ())
         return await response(request.scope, request.receive, send)
 
-    def _route_of_stranger(self, request: Request) -> str:
-        return f"{request.method} /pem" if request.url.path == "/pem" else f"{request.method} {_UNKNOWN}"
+    def _file_target(self, request: Request) -> Target:
+        emulation = self._emulation
+        return Target(
+            route=f"{request.method} {file_server.ROUTE}",
+            endpoint_id=None,
+            tokens=emulation.tokens,
+            clock=emulation.clock,
+            released=emulation.faults.released,
+            authorization=request.headers.get("authorization"),
+        )
+
+    async def _target(self, request: Request, endpoint: Endpoint | None) -> Target:
+        emulation = self._emulation
+        template = "/pem" if request.url.path == "/pem" else _UNKNOWN
+        return Target(
+            route=endpoint.route if endpoint else f"{request.method} {template}",
+            endpoint_id=endpoint.id if endpoint else None,
+            tokens=emulation.tokens,
+            clock=emulation.clock,
+            released=emulation.faults.released,
+            query=request.scope["query_string"],
+            body=await request.body(),
+            authorization=request.headers.get("authorization"),
+        )
 
     async def _answer(self, request: Request, endpoint: Endpoint | None, path: dict[str, str]) -> Response:
         emulation = self._emulation

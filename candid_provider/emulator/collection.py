@@ -37,8 +37,8 @@ class Kind:
     """What there is to know of a kind of record.
 
     `name` keys its UUIDs, `id_field` holds them. `count` seeded records are made by `make` from their index, or None
-    where an index has no record; `created` and `updated` give instants (microseconds since 1970) that rise with the index. `unique` names a field
-    that no two records share; `seeded` finds the index of a seeded record by its value.
+    where an index has no record; `created` and `updated` give instants (microseconds since 1970) that rise with the
+    index. `unique` names a field that no two records share; `seeded` finds the index of a seeded record by its value.
     """
 
     name: str

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
+from candid_provider.emulator import faults
 from candid_provider.emulator.clock import EPOCH
+from candid_provider.emulator.fault_rules import FaultRule
 
 _LARGEST: Final = 100_000_000
 _BOUNDS: Final = {
@@ -67,6 +69,7 @@ class EmulatorConfig:
     rate_limit: int = 0
     latency: int = 0
     access_log: bool = False
+    faults: tuple[FaultRule, ...] = ()
 
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
@@ -117,6 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_world(parser.add_argument_group("invented data"))
     _add_tokens(parser.add_argument_group("tokens"))
+    faults.add_arguments(parser.add_argument_group("faults"))
 
 
 def _add_world(group: argparse._ArgumentGroup) -> None:
@@ -164,4 +168,5 @@ def _add_tokens(group: argparse._ArgumentGroup) -> None:
 def config_from(arguments: argparse.Namespace) -> EmulatorConfig:
     """The settings on a command line made by `add_arguments`; ValueError names what is out of range."""
     given = {item.name: getattr(arguments, item.name, None) for item in fields(EmulatorConfig)}
+    given["faults"] = faults.rules_from(arguments)
     return EmulatorConfig(**{name: value for name, value in given.items() if value is not None})

@@ -119,11 +119,7 @@ class World:
 
     def stage(self, index: int) -> int:
         """The stage at which the claim of encounter `index` is now."""
-        passed, first = self._instants_passed(), index * STAGES
-        stage = STAGES - 1
-        while stage and first + self._offsets[stage] >= passed:
-            stage -= 1
-        return stage
+        return max(0, bisect_left(self._offsets, self._instants_passed() - index * STAGES) - 1)
 
     def claim_updated(self, index: int) -> int:
         """When the claim of encounter `index` last changed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
@@ -114,8 +116,26 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
 
 
-def size_of(response: Response) -> int:
-    """How many bytes an answer sends: a stream says so in its headers."""
-    if isinstance(response, StreamingResponse):
-        return int(response.headers.get("content-length", 0))
-    return len(response.body)
+async def whole(answer: Callable[[], Awaitable[Response]]) -> Response:
+    """An answer with all of its body at hand, for faults to cut."""
+    response = await answer()
+    if not isinstance(response, StreamingResponse):
+        return response
+    parts = [bytes(part) async for part in response.body_iterator if not isinstance(part, str)]
+    made = Response(b"".join(parts), response.status_code)
+    made.raw_headers = response.raw_headers
+    return made
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What a download sends: status and bytes."""
+
+    seen: int
+    size: int
+
+    @classmethod
+    def of(cls, response: Response) -> Sent:
+        if isinstance(response, StreamingResponse):
+            return cls(response.status_code, int(response.headers["content-length"]))
+        return cls(response.status_code, len(response.body))

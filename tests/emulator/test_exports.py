@@ -197,3 +197,19 @@ def test_downloads_are_counted_with_their_bytes() -> None:
         stats = emulator.stats()
         assert stats["bytes_sent"] - before == size
         assert (stats["requests"]["GET /_files/{file}"], stats["requests"]["HEAD /_files/{file}"]) == (1, 1)
+
+
+def test_faults_strike_downloads_too() -> None:
+    with emulated() as (api, _, _watch):
+        url = api.ok(PATH, start_date="2026-03-01", end_date="2026-03-05")["authenticated_download_url"]
+        whole = httpx.get(url).content
+        rules = [
+            {"kind": "status", "route": "GET /_files/*", "status": 503, "count": 1},
+            {"kind": "truncated", "route": "GET /_files/{file}", "after": 1, "count": 1},
+        ]
+        assert api.http.post("/_emulator/faults", json=rules).status_code == 201
+        assert httpx.get(url).status_code == 503
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(url)
+        assert httpx.get(url).content == whole
+        assert httpx.get(url, headers={"range": "bytes=5-9"}).content == whole[5:10]
