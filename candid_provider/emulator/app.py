@@ -57,7 +57,7 @@ class Emulation:
             "statuses": dict(self._statuses),
             "token": self.tokens.counts(),
             "bytes_sent": self._bytes_sent,
-            "records": self.state.world.counts(),
+            "records": self.state.counts(),
             "written": self.state.written(),
             "now": self.state.now(),
             "config": {
@@ -189,7 +189,7 @@ class App:
         known = {parameter.name for parameter in endpoint.query_params}
         _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in known])
         asked = Asked(self._emulation.state, endpoint, path, query, await body_of(request, endpoint))
-        self._emulation.state.agenda.settle()
+        self._emulation.state.catch_up()
         asked.state.files.origin = str(request.base_url).rstrip("/")
         body = handler(asked)
         if endpoint.verb == "GET":

@@ -7,6 +7,7 @@ first one does.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
