@@ -87,8 +87,12 @@ def page(
     *,
     keep: Callable[[Record], bool] | None = None,
     descending: bool = False,
+    total: Callable[[], int] | None = None,
 ) -> Record:
-    """One page of the rows that `load` gives a record for and `keep` accepts, from the request's token on."""
+    """One page of the rows that `load` gives a record for and `keep` accepts, from the request's token on.
+
+    `total` tells how many there are where that is known without loading them all.
+    """
     limit, start = limit_of(asked), asked.state.page_tokens.read(asked)
 
     def kept(keys: Iterable[Key]) -> Iterator[tuple[Key, Record]]:
@@ -105,10 +109,10 @@ def page(
         earlier = [key for key, _ in islice(before, limit)]
         previous = earlier[-1] if earlier else None
 
-    def total() -> int:
+    def counted() -> int:
         return len(rows) if keep is None and not rows.has_written else sum(1 for _ in kept(rows.walk()))
 
-    return _envelope(asked, [record for _, record in found], following, previous, total)
+    return _envelope(asked, [record for _, record in found], following, previous, total or counted)
 
 
 def page_of(asked: Asked, records: Sequence[Record]) -> Record:
