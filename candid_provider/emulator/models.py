@@ -45,6 +45,15 @@ def fields_of(model: str) -> tuple[str, ...]:
     return tuple(_models()[model])
 
 
+def blank(kind: str) -> Any:
+    """A value with every field that a model has, and with one item in each list: what paths can lead to."""
+    kind = kind.removesuffix("?")
+    if kind.startswith("["):
+        return [blank(kind[1:-1])]
+    shape = _models().get(kind)
+    return {name: blank(inner) for name, inner in shape.items()} if isinstance(shape, dict) else None
+
+
 def choices(enum: str) -> tuple[str, ...]:
     """The values of an enum."""
     return tuple(_models()[enum])

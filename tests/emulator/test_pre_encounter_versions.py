@@ -229,6 +229,8 @@ def test_a_card_has_one_image_on_each_side_and_its_file_arrives_after_a_while(ap
     api.done("DELETE", f"/images/v1/{made['id']}/2")
     assert api.ok("/images/v1", coverage_id=card["coverage"]["id"]) == []
     api.done("POST", "/images/v1", image(**card))
+    api.fails(404, "POST", "/images/v1", image(coverage={"id": NOBODY, "side": "BACK"}))
+    api.fails(404, "POST", "/images/v1", image(patient={"id": NOBODY}))
 
 
 def test_what_happens_to_patients_coverages_and_tags_is_told_as_events(api: Desk) -> None:

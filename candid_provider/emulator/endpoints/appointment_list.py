@@ -8,7 +8,7 @@ from typing import Final
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints.appointments import APPOINTMENTS, Schedule
-from candid_provider.emulator.endpoints.listed import demanded, fits, shape_of, starting, with_patient
+from candid_provider.emulator.endpoints.listed import demanded, fits, shape_of_appointments, starting, with_patient
 from candid_provider.emulator.endpoints.patient_merges import alternatives_of
 from candid_provider.emulator.endpoints.patients import PATIENTS, with_mrn
 from candid_provider.emulator.endpoints.registry import answers
@@ -22,7 +22,7 @@ _START: Final = "appointment.startTimestamp"
 
 @answers("pre_encounter.lists.v_1.get_appointment_list")
 def list_appointments(asked: Asked) -> Record:
-    wanted = conditions(asked.query.text("filters"), shape_of(asked.endpoint.id))
+    wanted = conditions(asked.query.text("filters"), shape_of_appointments())
     merged, (field, descending) = asked.query.boolean("include_merged_patient_data"), sorting(asked)
     patient = demanded(wanted, "appointment", "patient_id")
     if patient is None:
@@ -54,7 +54,7 @@ def _page_by_start(asked: Asked, wanted: list[Condition], *, descending: bool) -
 
 def _sorted(asked: Asked, wanted: list[Condition], field: str, rows: Iterable[Record], *, descending: bool) -> Record:
     items = (with_patient(asked.state, row) for row in filter(_keep(asked, wanted), rows))
-    return page_of(asked, in_order(items, field, descending=descending, shape=shape_of(asked.endpoint.id)))
+    return page_of(asked, in_order(items, field, descending=descending, shape=shape_of_appointments()))
 
 
 def _everyone(asked: Asked) -> Iterable[Record]:

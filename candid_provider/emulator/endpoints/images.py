@@ -8,6 +8,8 @@ from typing import Final
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import EPOCH, milliseconds
+from candid_provider.emulator.endpoints.coverages import COVERAGE
+from candid_provider.emulator.endpoints.patients import PATIENT
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, active, conflict, in_order, latest_version, sorting
 from candid_provider.emulator.models import written
@@ -122,6 +124,9 @@ def deactivate_image(asked: Asked) -> None:
 
 def _fields(asked: Asked, own: str | None) -> Record:
     fields = written(asked, _IMAGE.model)
+    for owner, resource in ((fields["coverage"], COVERAGE), (fields["patient"], PATIENT)):
+        if owner is not None:
+            resource.found(asked, owner["id"])
     for card in _cards(fields):
         if any(image["id"] != own for image in _images_of(asked.state, card)):
             raise conflict("There is an image of this side of the coverage's card already")

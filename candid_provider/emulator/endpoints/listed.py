@@ -6,24 +6,39 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 
 from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.catalogue import template
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints.appointments import Schedule
 from candid_provider.emulator.endpoints.patient_search import coverages_in
 from candid_provider.emulator.endpoints.patients import PATIENTS
 from candid_provider.emulator.feed import Feed
 from candid_provider.emulator.filters import Condition, bad_request, instants_of, matching
-from candid_provider.emulator.models import fields_of
+from candid_provider.emulator.models import blank, fields_of
 from candid_provider.emulator.state import State
 
 START = ("appointment", "start_timestamp")
 
 
 @cache
-def shape_of(endpoint_id: str) -> Record:
-    """What a row of a listing looks like."""
-    row: Record = template(endpoint_id)["items"][0]
-    return row
+def shape_of_appointments() -> Record:
+    """The fields that a row of the appointment list can have."""
+    own = {"appointment": _record("MutableAppointment"), "patient": _record("MutablePatientWithMrn")}
+    return {**own, **_coverages("primary", "secondary"), "primary_service_type": None}
+
+
+@cache
+def shape_of_patients() -> Record:
+    """The fields that a row of the patient list can have."""
+    own = {"patient": _record("MutablePatientWithMrn"), "next_appointment": blank("MutableAppointment")}
+    return {**own, **_coverages("primary", "secondary", "tertiary"), "primary_mrn": None, "alternative_mrns": [None]}
+
+
+def _record(model: str) -> Record:
+    stamp = ("id", "organization_id", "deactivated", "version", "updated_at", "updating_user_id")
+    return {**dict.fromkeys(stamp), **blank(model)}
+
+
+def _coverages(*places: str) -> Record:
+    return {f"{place}_coverage": blank("MutableCoverage") for place in places}
 
 
 def mutable(record: Record | None, model: str) -> Record | None:

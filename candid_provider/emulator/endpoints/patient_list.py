@@ -8,7 +8,7 @@ from typing import Final
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints.appointments import Schedule
-from candid_provider.emulator.endpoints.listed import demanded, mutable, shape_of
+from candid_provider.emulator.endpoints.listed import demanded, mutable, shape_of_patients
 from candid_provider.emulator.endpoints.patient_merges import alternatives_of, merged_into
 from candid_provider.emulator.endpoints.patient_search import coverages_in, primary_of
 from candid_provider.emulator.endpoints.patients import PATIENTS, with_mrn
@@ -24,7 +24,7 @@ _UPDATED: Final = ("patient", "updated_at")
 
 @answers("pre_encounter.lists.v_1.get_patient_list")
 def list_patients(asked: Asked) -> Record:
-    state, shape, (field, descending) = asked.state, shape_of(asked.endpoint.id), sorting(asked)
+    state, shape, (field, descending) = asked.state, shape_of_patients(), sorting(asked)
     wanted = conditions(asked.query.text("filters"), shape)
     keep, primary = _keep(asked, wanted), asked.query.boolean("redirect_to_primary")
     only = _only(state, wanted, redirect=bool(primary))

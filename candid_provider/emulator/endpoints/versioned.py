@@ -147,7 +147,7 @@ def in_order(records: Iterable[Record], field: str, *, descending: bool, shape: 
     pairs = [(value_at(record, path), record) for record in records]
     present = [pair for pair in pairs if isinstance(pair[0], str | int | float)]
     absent = [record for value, record in pairs if not isinstance(value, str | int | float)]
-    present.sort(key=lambda pair: pair[0], reverse=descending)
+    present.sort(key=lambda pair: (isinstance(pair[0], str), pair[0]), reverse=descending)
     return [record for _, record in present] + absent
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Final
 
 from candid_provider.emulator.asked import Asked
+from candid_provider.emulator.catalogue import template
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints.appointments import Schedule
 from candid_provider.emulator.endpoints.listed import (
@@ -13,7 +14,7 @@ from candid_provider.emulator.endpoints.listed import (
     dated,
     day_of,
     fits,
-    shape_of,
+    shape_of_appointments,
     starting,
     with_patient,
 )
@@ -23,8 +24,6 @@ from candid_provider.emulator.feed import Feed
 from candid_provider.emulator.filters import conditions
 from candid_provider.emulator.paging import page, page_of
 
-_ITEM: Final = "pre_encounter.lists.v_1.get_appointment_list"
-_VISIT: Final = "pre_encounter.appointments.v_1.get_visits"
 _BY_START: Final = (None, "appointment.start_time", "appointment.startTime", "appointment.startTimestamp")
 _STATUSES: Final = ("NOT_READY", "PENDING", "READY", "CHECKED_IN", "CHECKED_OUT", "NO_SHOW")
 
@@ -35,9 +34,8 @@ def list_visits(asked: Asked) -> Record:
     if field in _BY_START:
         rows = Feed(range(len(visits)), int)
         return page(asked, rows, lambda key: _visit(asked, visits[key.number]), descending=descending)
-    loaded = (_visit(asked, visit) for visit in visits)
-    name = field.removeprefix("visit.") if field else ""
-    return page_of(asked, in_order(loaded, name, descending=descending, shape=shape_of(_VISIT)))
+    loaded, shape = (_visit(asked, visit) for visit in visits), template(asked.endpoint.id)["items"][0]
+    return page_of(asked, in_order(loaded, field or "", descending=descending, shape=shape))
 
 
 @answers("pre_encounter.appointments.v_1.get_counts")
@@ -50,7 +48,7 @@ def count_visits(asked: Asked) -> Record:
 
 def _visits(asked: Asked) -> list[list[Record]]:
     """The appointments that the filters let through, by visit, in the order in which the visits start."""
-    wanted = conditions(asked.query.text("filters"), shape_of(_ITEM))
+    wanted = conditions(asked.query.text("filters"), shape_of_appointments())
     dated(asked, wanted)
     rows = starting(Schedule(asked.state).feed(), wanted)
     small(len(rows), "visits")
