@@ -43,7 +43,8 @@ def _keep(asked: Asked, wanted: list[Condition]) -> Callable[[Record], bool]:
 
 def _page_by_start(asked: Asked, wanted: list[Condition], *, descending: bool) -> Record:
     schedule, appointments = Schedule(asked.state), asked.state.of(APPOINTMENTS)
-    rows, keep = starting(schedule.feed(), wanted), _keep(asked, wanted)
+    rows, left = starting(schedule.feed(), wanted)
+    keep = _keep(asked, left)
     number = len(appointments) if asked.query.boolean("include_deactivated") else appointments.active
     if wanted:
         small(len(rows), "filters")

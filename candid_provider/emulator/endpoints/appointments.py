@@ -60,13 +60,20 @@ class Schedule:
         self._state = state
         self._rows: Collection = state.of(APPOINTMENTS)
         self._written = self._rows.derived("schedule", self._sorted)
+        self._last: tuple[int, Record] = (-1, {})
 
     def _sorted(self) -> tuple[list[int], list[str]]:
         starts = sorted((start_of(row), row["id"]) for row in self._rows.written())
         return [start for start, _ in starts], [identifier for _, identifier in starts]
 
     def _start(self, visit: int) -> int:
-        return start_of(self._rows.kind.make(self._state, _at_visit(self._state, visit)))
+        return start_of(self._seeded(visit))
+
+    def _seeded(self, visit: int) -> Record:
+        # A walk asks for the start of a row, and then for the row.
+        if self._last[0] != visit:
+            self._last = (visit, self._rows.kind.make(self._state, _at_visit(self._state, visit)))
+        return self._last[1]
 
     def feed(self) -> Feed:
         """Every appointment, in the order of start."""
@@ -76,8 +83,8 @@ class Schedule:
         """The appointment of a row of `feed`; None for a seeded one that has another row since it changed."""
         if key.written:
             return self._rows.get(self._written[1][key.number])
-        index = _at_visit(self._state, key.number)
-        return None if self._rows.is_changed(index) else self._rows.kind.make(self._state, index)
+        changed = self._rows.is_changed(_at_visit(self._state, key.number))
+        return None if changed else dict(self._seeded(key.number))
 
     def of_patient(self, patient_id: str, since: int | None = None) -> Iterator[Record]:
         """A patient's appointments that start at an instant or later, by start."""

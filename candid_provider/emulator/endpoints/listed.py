@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
-from candid_provider.emulator.endpoints.appointments import Schedule
 from candid_provider.emulator.endpoints.patient_search import coverages_in
 from candid_provider.emulator.endpoints.patients import PATIENTS
 from candid_provider.emulator.feed import Feed
@@ -73,12 +72,15 @@ def fits(state: State, wanted: list[Condition]) -> Callable[[Record], bool]:
     return test
 
 
-def starting(rows: Feed, wanted: Iterable[Condition]) -> Feed:
-    """The rows whose start the filters allow."""
+def starting(rows: Feed, wanted: Iterable[Condition]) -> tuple[Feed, list[Condition]]:
+    """The rows whose start the filters allow, and the filters that are left to be looked at."""
+    left = []
     for condition in wanted:
         if condition.path == START and condition.op != "ne":
             rows = rows.between(*condition.instants())
-    return rows
+        else:
+            left.append(condition)
+    return rows, left
 
 
 def dated(asked: Asked, wanted: Iterable[Condition]) -> None:
@@ -88,15 +90,6 @@ def dated(asked: Asked, wanted: Iterable[Condition]) -> None:
         raise bad_request("filters must include a date filter on appointment.startTimestamp (gt, lt or eq)")
     if any(instants_of(condition.value) is None for condition in dates):
         raise bad_request("appointment.startTimestamp must be a date or a date-time with a UTC offset")
-
-
-def appointments(state: State, rows: Feed, keep: Callable[[Record], bool]) -> Iterator[Record]:
-    """The appointments of some rows that are not cancelled and pass a test."""
-    schedule = Schedule(state)
-    for key in rows.walk():
-        appointment = schedule.record(key)
-        if appointment is not None and not appointment["deactivated"] and keep(appointment):
-            yield appointment
 
 
 def day_of(appointment: Record) -> tuple[str, str]:

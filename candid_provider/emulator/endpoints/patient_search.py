@@ -22,7 +22,7 @@ from candid_provider.emulator.paging import page, page_of
 from candid_provider.emulator.state import State
 
 _MOST_FOUND: Final = 100
-_MOST_LOOKED_AT: Final = 10_000
+_MOST_LOOKED_AT: Final = 2_000
 _MOST_PROVIDERS: Final = 20
 
 

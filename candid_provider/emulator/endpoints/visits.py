@@ -10,7 +10,6 @@ from candid_provider.emulator.catalogue import template
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints.appointments import Schedule
 from candid_provider.emulator.endpoints.listed import (
-    appointments,
     dated,
     day_of,
     fits,
@@ -50,11 +49,14 @@ def _visits(asked: Asked) -> list[list[Record]]:
     """The appointments that the filters let through, by visit, in the order in which the visits start."""
     wanted = conditions(asked.query.text("filters"), shape_of_appointments())
     dated(asked, wanted)
-    rows = starting(Schedule(asked.state).feed(), wanted)
+    schedule = Schedule(asked.state)
+    rows, left = starting(schedule.feed(), wanted)
     small(len(rows), "visits")
     visits: dict[tuple[str, str], list[Record]] = {}
-    for appointment in appointments(asked.state, rows, fits(asked.state, wanted)):
-        visits.setdefault(day_of(appointment), []).append(appointment)
+    test = fits(asked.state, left)
+    for appointment in map(schedule.record, rows.walk()):
+        if appointment is not None and not appointment["deactivated"] and test(appointment):
+            visits.setdefault(day_of(appointment), []).append(appointment)
     return list(visits.values())
 
 
