@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from functools import partial
 from typing import Any, Final
 
 from candid_provider.emulator.answers import Refusal
 from candid_provider.emulator.data import EPOCH
+from candid_provider.emulator.instants import moment_of
 
 Record = dict[str, Any]
 _DAY: Final = 86_400_000_000
-_US: Final = timedelta(microseconds=1)
 # Each op holds for a value between `first` and `last`: a day is as long as a day, all else is one point.
 _OPS: Final[dict[str, Callable[[Any, Any, Any], bool]]] = {
     "eq": lambda value, first, last: first <= value <= last,
@@ -118,11 +118,10 @@ def _values(row: Any, path: tuple[str, ...]) -> Iterator[Any]:
 def instants_of(text: str) -> tuple[int, int] | None:
     """First and last instant (microseconds since 1970) that a date or date-time stands for."""
     try:
-        moment = datetime.fromisoformat(text)
         if len(text) == len("2026-01-15"):
             first = (date.fromisoformat(text) - EPOCH.date()).days * _DAY
             return first, first + _DAY - 1
-        point = (moment - EPOCH) // _US
+        point = moment_of(text)
     except (ValueError, TypeError, OverflowError):
         return None
     return point, point

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -12,7 +12,8 @@ from uuid import UUID
 
 from candid_provider.emulator.answers import unprocessable
 from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.data import EPOCH, milliseconds
+from candid_provider.emulator.data import milliseconds
+from candid_provider.emulator.instants import moment_of
 
 Record = dict[str, Any]
 
@@ -113,8 +114,7 @@ def _date(value: Any, where: str) -> str:
 
 def _instant(value: Any, where: str) -> str:
     try:
-        moment = datetime.fromisoformat(_of(str, value, where, "a date-time"))
-        return milliseconds((moment - EPOCH) // timedelta(microseconds=1))
+        return milliseconds(moment_of(_of(str, value, where, "a date-time")))
     except (ValueError, TypeError, OverflowError):
         raise _Unfit(where, "must be an ISO 8601 date-time with a UTC offset") from None
 

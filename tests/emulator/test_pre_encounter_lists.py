@@ -89,6 +89,18 @@ def test_patients_are_listed_without_the_deactivated_ones(api: Desk, patients: l
     assert families == sorted(families)
 
 
+def test_totals_follow_what_is_deactivated_and_reactivated() -> None:
+    with desk() as api:
+        total, seeded, made = api.ok(PATIENTS)["total"], api.first("/patients/v1"), api.patient()
+        gone = next(row for row in api.scan("/patients/v1/updates/scan") if row["deactivated"])
+        steps = [(seeded, 1, "DELETE", 0), (made, 1, "DELETE", -1), (gone, 1, "PATCH", 0), (seeded, 2, "PATCH", 1)]
+        for row, step, verb, change in steps:
+            api.done(verb, f"/patients/v1/{row['id']}/{row['version'] + step}")
+            page = api.ok(PATIENTS, limit=1000)
+            assert page["total"] == len(page["items"]) == total + change
+            assert api.ok(PATIENT_LIST, limit=1)["total"] == total + change
+
+
 def test_a_patient_is_found_by_mrn_and_a_deactivated_one_is_not(api: Desk, patients: list[Row]) -> None:
     one, gone = active(patients)[3], next(row for row in patients if row["deactivated"])
     assert api.ok("/patients/v1", mrn=one["mrn"]) == api.rows(PATIENTS, mrn=one["mrn"]) == [one]
@@ -168,6 +180,7 @@ def test_the_snapshot_has_the_filing_order_of_its_day_and_todays_coverages(api: 
     now, then = api.ok(f"{path}/snapshot"), api.ok(f"{path}/snapshot", date=who["updated_at"])
     assert [now["primary_coverage"]["id"], then["primary_coverage"]["id"]] == order[::-1]
     assert now["patient"] == then["patient"]
+    assert api.ok(f"{path}/snapshot", date="0001-01-01T00:00:00+14:00") == then
     api.fails(404, "GET", f"/patients/v1/{NOBODY}/snapshot")
 
 

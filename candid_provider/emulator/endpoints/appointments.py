@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from heapq import merge
 from typing import Final
 
 from candid_provider.emulator import pre_encounter
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Collection, Kind, Record
-from candid_provider.emulator.data import EPOCH
 from candid_provider.emulator.endpoints.patients import PATIENT, PATIENTS
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, conflict, latest_version, next_version
 from candid_provider.emulator.feed import Feed, Key
+from candid_provider.emulator.instants import moment_of
 from candid_provider.emulator.models import written
 from candid_provider.emulator.ranges import between
 from candid_provider.emulator.state import State
@@ -50,7 +49,7 @@ def _at_visit(_: State, visit: int) -> int:
 
 def start_of(appointment: Record) -> int:
     """When an appointment starts, in microseconds since 1970."""
-    return (datetime.fromisoformat(appointment["start_timestamp"]) - EPOCH) // timedelta(microseconds=1)
+    return moment_of(appointment["start_timestamp"])
 
 
 class Schedule:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Final
 
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.data import EPOCH, milliseconds
+from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.coverages import COVERAGE
 from candid_provider.emulator.endpoints.patients import PATIENT
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, active, conflict, in_order, latest_version, sorting
+from candid_provider.emulator.instants import moment_of
 from candid_provider.emulator.models import written
 from candid_provider.emulator.state import State
 
@@ -65,7 +65,7 @@ def _signed_url(state: State, image: Record) -> str:
 
 def _now(state: State, image: Record) -> Record:
     """An image as it is by now: a file that was announced has arrived after a while, as a change of its own."""
-    moment = (datetime.fromisoformat(image["updated_at"]) - EPOCH) // timedelta(microseconds=1) + _UPLOAD
+    moment = moment_of(image["updated_at"]) + _UPLOAD
     if image["status"] != "PENDING" or image["deactivated"] or moment > state.clock.now():
         return image
     return image | {"status": "UPLOADED", "version": image["version"] + 1, "updated_at": milliseconds(moment)}

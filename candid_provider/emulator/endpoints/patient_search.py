@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from difflib import get_close_matches
 from itertools import islice, pairwise
 from typing import Any, Final
@@ -11,13 +10,13 @@ from typing import Any, Final
 from candid_provider.emulator.answers import invalid
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Collection, Record
-from candid_provider.emulator.data import EPOCH
 from candid_provider.emulator.endpoints.coverages import COVERAGES
 from candid_provider.emulator.endpoints.organization_external_providers import EXTERNAL_PROVIDERS
 from candid_provider.emulator.endpoints.patient_merges import merged_into
 from candid_provider.emulator.endpoints.patients import PATIENT, PATIENTS, with_mrn
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import active, in_order, small, sorting
+from candid_provider.emulator.instants import moment_of
 from candid_provider.emulator.paging import page, page_of
 from candid_provider.emulator.state import State
 
@@ -108,8 +107,7 @@ def get_coverage_snapshot(asked: Asked) -> Record:
 
 
 def _version_at(history: list[Record], moment: int) -> Record:
-    at = EPOCH + timedelta(microseconds=moment)
-    past = [version for version in history if datetime.fromisoformat(version["updated_at"]) <= at]
+    past = [version for version in history if moment_of(version["updated_at"]) <= moment]
     return past[-1] if past else history[0]
 
 

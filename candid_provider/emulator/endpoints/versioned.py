@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from candid_provider.emulator.answers import Refusal, invalid, not_emulated, pre_encounter_not_found, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Collection, Kind, Record
-from candid_provider.emulator.data import EPOCH, milliseconds
+from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.events import emit
 from candid_provider.emulator.filters import path_of, value_at
+from candid_provider.emulator.instants import moment_of
 from candid_provider.emulator.paging import page_of, scan
 from candid_provider.emulator.state import State
 
 LARGE: Final = 50_000  # rows that one answer may look at, where no arithmetic leads to them
-_HOUR: Final = timedelta(hours=1)
+_HOUR: Final = 3_600_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +93,10 @@ def _stamp(state: State, at: int, version: int) -> Record:
 
 def _before(record: Record) -> list[Record]:
     # Of seeded records only the last version is known: the earlier ones differ in their stamps, an hour apart.
-    latest, updated = record["version"], datetime.fromisoformat(record["updated_at"])
+    latest, updated = record["version"], moment_of(record["updated_at"])
 
     def earlier(version: int) -> Record:
-        moment = updated - (latest - version) * _HOUR
-        at = milliseconds((moment - EPOCH) // timedelta(microseconds=1))
+        at = milliseconds(updated - (latest - version) * _HOUR)
         return record | {"version": version, "deactivated": False, "updated_at": at}
 
     return [earlier(version) for version in range(1, latest)]
