@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from candid_provider.emulator.answers import Refusal
-from candid_provider.emulator.data import EPOCH
+from candid_provider.emulator.clock import EPOCH
 from candid_provider.emulator.instants import moment_of
 
 Record = dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from candid_provider.emulator.data import EPOCH
+from candid_provider.emulator.clock import EPOCH
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 

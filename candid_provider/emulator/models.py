@@ -55,6 +55,12 @@ def blank(kind: str) -> Any:
     return {name: blank(inner) for name, inner in shape.items()} if isinstance(shape, dict) else None
 
 
+def blank_record(model: str) -> Record:
+    """A blank record: what a caller may write of it, and what pre_encounter adds."""
+    added = ("id", "organization_id", "deactivated", "version", "updated_at", "updating_user_id")
+    return {**dict.fromkeys(added), **blank(model)}
+
+
 def choices(enum: str) -> tuple[str, ...]:
     """The values of an enum."""
     return tuple(_models()[enum])

@@ -27,24 +27,19 @@ def _number_of(placer_id: str) -> int | None:
 APPOINTMENTS: Final = Kind(
     "appointment",
     "id",
-    count=lambda state: state.world.encounters,
+    count=lambda state: state.world.appointments,
     make=lambda state, index: pre_encounter.appointment(state.world, state.organization, index),
     updated=lambda state, index: state.world.updated("appointment", index),
     unique="placer_appointment_id",
     seeded=lambda _, text: _number_of(text),
     indexes={"patient": lambda appointment: [appointment["patient_id"]]},
     versioned=True,
-    deactivated=lambda state: pre_encounter.deactivated_rows(state.world.encounters),
+    deactivated=lambda state: pre_encounter.deactivated_rows(state.world.appointments),
 )
 APPOINTMENT: Final = Resource(APPOINTMENTS, "Appointment", "MutableAppointment")
 
 
 # --- in the order of their starts
-
-
-def _at_visit(_: State, visit: int) -> int:
-    """The seeded appointment for a visit; visits are numbered by when they start, patients have every n-th."""
-    return visit
 
 
 def start_of(appointment: Record) -> int:
@@ -71,18 +66,19 @@ class Schedule:
     def _seeded(self, visit: int) -> Record:
         # A walk asks for the start of a row, and then for the row.
         if self._last[0] != visit:
-            self._last = (visit, self._rows.kind.make(self._state, _at_visit(self._state, visit)))
+            state, index = self._state, self._state.world.appointment_of(visit)
+            self._last = (visit, pre_encounter.appointment(state.world, state.organization, index))
         return self._last[1]
 
     def feed(self) -> Feed:
-        """Every appointment, in the order of start."""
+        """Every appointment, in the order of start: visits are numbered in that order, appointments are not."""
         return Feed(range(len(self._rows.seeded)), self._start, self._written[0])
 
     def record(self, key: Key) -> Record | None:
         """The appointment of a row of `feed`; None for a seeded one that has another row since it changed."""
         if key.written:
             return self._rows.get(self._written[1][key.number])
-        changed = self._rows.is_changed(_at_visit(self._state, key.number))
+        changed = self._rows.is_changed(self._state.world.appointment_of(key.number))
         return None if changed else dict(self._seeded(key.number))
 
     def of_patient(self, patient_id: str, since: int | None = None) -> Iterator[Record]:

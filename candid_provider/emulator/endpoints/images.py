@@ -138,5 +138,5 @@ def _images_of(state: State, card: str) -> list[Record]:
     images, (coverage, side) = state.of(IMAGES), card.split()
     number = state.world.ids.index("coverage", coverage, state.world.coverages)
     index = -1 if number is None else 2 * number + (side == "BACK")
-    seeded = [images.kind.make(state, index)] if index in images.seeded and not images.is_changed(index) else []
+    seeded = [_make(state, index)] if index in images.seeded and not images.is_changed(index) else []
     return active(seeded + images.written_with("card", card))

@@ -11,7 +11,7 @@ from candid_provider.emulator.endpoints.patient_search import coverages_in
 from candid_provider.emulator.endpoints.patients import PATIENTS
 from candid_provider.emulator.feed import Feed
 from candid_provider.emulator.filters import Condition, bad_request, instants_of, matching
-from candid_provider.emulator.models import blank, fields_of
+from candid_provider.emulator.models import blank, blank_record, fields_of
 from candid_provider.emulator.state import State
 
 START = ("appointment", "start_timestamp")
@@ -20,20 +20,15 @@ START = ("appointment", "start_timestamp")
 @cache
 def shape_of_appointments() -> Record:
     """The fields that a row of the appointment list can have."""
-    own = {"appointment": _record("MutableAppointment"), "patient": _record("MutablePatientWithMrn")}
+    own = {"appointment": blank_record("MutableAppointment"), "patient": blank_record("MutablePatientWithMrn")}
     return {**own, **_coverages("primary", "secondary"), "primary_service_type": None}
 
 
 @cache
 def shape_of_patients() -> Record:
     """The fields that a row of the patient list can have."""
-    own = {"patient": _record("MutablePatientWithMrn"), "next_appointment": blank("MutableAppointment")}
+    own = {"patient": blank_record("MutablePatientWithMrn"), "next_appointment": blank("MutableAppointment")}
     return {**own, **_coverages("primary", "secondary", "tertiary"), "primary_mrn": None, "alternative_mrns": [None]}
-
-
-def _record(model: str) -> Record:
-    stamp = ("id", "organization_id", "deactivated", "version", "updated_at", "updating_user_id")
-    return {**dict.fromkeys(stamp), **blank(model)}
 
 
 def _coverages(*places: str) -> Record:

@@ -63,7 +63,7 @@ def _merges_of(state: State, number: str) -> list[Record]:
     known = (
         patient is not None and place >= _BLOCK - 2 and index < len(merges.seeded) and not merges.is_changed(index)
     )
-    seeded = [merges.kind.make(state, index)] if known else []
+    seeded = [_make(state, index)] if known else []
     return seeded + merges.written_with("mrn", number)
 
 

@@ -17,6 +17,7 @@ from candid_provider.emulator.endpoints.patients import PATIENT, PATIENTS, with_
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import active, in_order, small, sorting
 from candid_provider.emulator.instants import moment_of
+from candid_provider.emulator.models import blank_record
 from candid_provider.emulator.paging import page, page_of
 from candid_provider.emulator.state import State
 
@@ -83,7 +84,7 @@ def list_patients(asked: Asked) -> Record:
             asked, patients.by_update(), patients.updated_record, keep=keep, descending=descending, total=total
         )
     small(len(patients), f"sort_field '{field}'")
-    shape = patients.kind.make(state, 0)
+    shape = blank_record("MutablePatientWithMrn")
     return page_of(asked, in_order(filter(keep, patients), field, descending=descending, shape=shape))
 
 

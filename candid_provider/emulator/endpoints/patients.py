@@ -169,6 +169,6 @@ def _seeded_likenesses(patients: Collection) -> dict[str, list[int]]:
     # In a larger world only the written patients are compared: it is not to be walked through, nor kept in memory.
     likenesses: dict[str, list[int]] = {}
     for number in patients.seeded if len(patients.seeded) <= LARGE else ():
-        record = patients.kind.make(patients.state, number)
+        record = pre_encounter.patient(patients.state.world, patients.state.organization, number)
         likenesses.setdefault(_likeness(record), []).append(number)
     return likenesses
