@@ -38,6 +38,15 @@ class Emulator:
         self.markers = MARKERS
         self.faults = emulation.faults
 
+    @property
+    def connection(self) -> str:
+        """The value of an `AIRFLOW_CONN_*` variable that leads here."""
+        return _connection(self.config, self.url)
+
+    def advance(self, seconds: float) -> None:
+        """Let simulated time pass."""
+        self._emulation.state.clock.advance(seconds)
+
     def stats(self) -> dict[str, Any]:
         """The same as GET /_emulator/stats, without a request."""
         return self._emulation.stats()
@@ -190,21 +199,19 @@ def _signals_end_it() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _connection(config: EmulatorConfig, url: str) -> str:
+    fields = {"conn_type": "candid", "login": config.client_id, "password": config.client_secret, "host": url}
+    return json.dumps(fields, separators=(",", ":"))
+
+
 def _introduction(config: EmulatorConfig, urls: list[str]) -> str:
-    connection = {
-        "conn_type": "candid",
-        "login": config.client_id,
-        "password": config.client_secret,
-        "host": urls[0],
-    }
-    compact = json.dumps(connection, separators=(",", ":"))
     return "\n".join(
         [
             *(f"listening on {url}" for url in urls),
             f"client id       {config.client_id}",
             f"client secret   {config.client_secret}",
             f"world           {config.encounters} encounters, {config.days} days to {config.as_of}",
-            f"AIRFLOW_CONN_CANDID_DEFAULT={compact}",
+            f"AIRFLOW_CONN_CANDID_DEFAULT={_connection(config, urls[0])}",
         ]
     )
 
