@@ -13,12 +13,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-_home = tempfile.TemporaryDirectory(prefix="candid-tests-")
+_home = tempfile.TemporaryDirectory(prefix="candid-tests-", ignore_cleanup_errors=True)
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[_name]
 os.environ["AIRFLOW_HOME"] = _home.name
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+    # Hundreds of interpreters start here, most with Airflow: each would compile it anew.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = ""
+    os.environ["PYTHONPYCACHEPREFIX"] = f"{_home.name}/bytecode"  # of the first process; its workers inherit it
 
 import pytest  # noqa: E402 - after the environment is set
 
