@@ -29,6 +29,11 @@ import pytest  # noqa: E402 - after the environment is set
 from candid_provider.emulator import Emulator, EmulatorConfig, running  # noqa: E402 - as above
 
 REPOSITORY = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
+LONGEST = ("cluster", "cli/test_demo.py", "airflow", "processes/test_outage.py", "test_install.py", "versions")
+"""What begins first, so that neither processor ends long before the other."""
+LAST = "oauth/test_explore.py"
+"""What fills both processors by itself, and so what they have left."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,10 +45,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what shares a running Airflow in one process; the files of other folders go wherever there is time."""
-    for item in items:
-        folder = item.path.parent
-        shared = folder.name in ("airflow", "cluster", "versions")
-        item.add_marker(pytest.mark.xdist_group(str(folder if shared else item.path)))
+    groups = {item: _group(item.path.relative_to(TESTS)) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    rank = {group: number for number, group in enumerate(LONGEST)} | {LAST: len(LONGEST) + 1}
+    items.sort(key=lambda item: rank.get(groups[item], len(LONGEST)))
+
+
+def _group(path: Path) -> str:
+    return path.parts[0] if path.parts[0] in ("airflow", "cluster", "versions") else path.as_posix()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
