@@ -25,11 +25,11 @@ if os.environ.get("PYTHONDONTWRITEBYTECODE"):
     os.environ["PYTHONPYCACHEPREFIX"] = f"{_home.name}/bytecode"  # of the first process; its workers inherit it
 
 import pytest  # noqa: E402 - after the environment is set
+from xdist.scheduler import LoadScopeScheduling  # noqa: E402 - as above
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running  # noqa: E402 - as above
 
 REPOSITORY = Path(__file__).parents[1]
-TESTS = Path(__file__).parent
 LONGEST = ("cluster", "cli/test_demo.py", "airflow", "processes/test_outage.py", "test_install.py", "versions")
 """What begins first, so that neither processor ends long before the other."""
 LAST = "oauth/test_explore.py"
@@ -43,17 +43,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--triggers", type=int, default=200, choices=(200, 500), help="at once (%(default)s)")
 
 
+class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Keep what shares a running Airflow in one process; the files of other folders go wherever there is time.
+
+    xdist's own groups (``--dist=loadgroup``) are names that it adds to the tests' ids, which pytest 9.2 overlooks.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups | None:
+    return Groups(config, log) if config.getoption("dist") == "loadscope" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares a running Airflow in one process; the files of other folders go wherever there is time."""
-    groups = {item: _group(item.path.relative_to(TESTS)) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Begin with the longest."""
     rank = {group: number for number, group in enumerate(LONGEST)} | {LAST: len(LONGEST) + 1}
-    items.sort(key=lambda item: rank.get(groups[item], len(LONGEST)))
+    items.sort(key=lambda item: rank.get(group_of(item.nodeid), len(LONGEST)))
 
 
-def _group(path: Path) -> str:
-    return path.parts[0] if path.parts[0] in ("airflow", "cluster", "versions") else path.as_posix()
+def group_of(nodeid: str) -> str:
+    """Name the folder whose tests share an Airflow, or the file."""
+    path = nodeid.partition("::")[0].removeprefix("tests/")
+    folder = path.partition("/")[0]
+    return folder if folder in ("airflow", "cluster", "versions") else path
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
