@@ -14,7 +14,7 @@ from candid_provider.emulator.endpoints.claim_lives import owner_of, rows_owned_
 from candid_provider.emulator.endpoints.encounter_kinds import queue_of, queued_rows, tag_of, tagged_rows
 from candid_provider.emulator.endpoints.lookups import fetched, is_emulated
 from candid_provider.emulator.organization import CLINICIANS, payer_name
-from candid_provider.emulator.people import mrn, person
+from candid_provider.emulator.people import person
 from candid_provider.emulator.ranges import between, within
 
 _OWNERS: Final = ("CANDID", "CUSTOMER", "CODER", "NONE")
@@ -116,13 +116,13 @@ def _alternatives(asked: Asked, patient_id: str) -> list[str]:
         return []
     rows = [row for row in fetched(asked, merges, patient["mrn"]) or [] if not row["deactivated"]]
     names = {row["alternative_patient_mrn"] for row in rows if row["primary_patient_mrn"] == patient["mrn"]}
-    seeded = (_index_of_mrn(name) for name in names)
-    return [asked.state.world.ids.uuid("patient", number) for number in seeded if number is not None]
+    return [row["id"] for name in sorted(names) if (row := _patient_with(asked, name)) is not None]
 
 
-def _index_of_mrn(text: str) -> int | None:
-    number = int(text[-8:]) if text[-8:].isdecimal() else -1
-    return number if number >= 0 and mrn(number) == text else None
+def _patient_with(asked: Asked, mrn: str) -> Record | None:
+    by_mrn = "pre_encounter.patients.v_1.get_by_mrn"
+    found: Record | None = fetched(asked, by_mrn, mrn) if is_emulated(by_mrn) else None
+    return found
 
 
 def _external_id(filters: Filters) -> None:

@@ -28,12 +28,12 @@ _MERGED: Final = ("patient", "guarantor", "billing_provider", "rendering_provide
 
 @answers("encounters.v_4.create")
 def create(asked: Asked) -> Record:
-    return make(asked.state, _checked(asked, asked.body))
+    return make(asked.state, checked(asked, asked.body))
 
 
 @answers("encounters.v_4.create_universal")
 def create_universal(asked: Asked) -> Record:
-    return make(asked.state, _checked(asked, _universal(asked), pointers=False))
+    return make(asked.state, checked(asked, _universal(asked), pointers=False))
 
 
 @answers("encounters.v_4.create_from_pre_encounter_patient")
@@ -48,10 +48,11 @@ def create_from_pre_encounter_universal(asked: Asked) -> Record:
 
 def _from_pre_encounter(asked: Asked, given: Record, *, pointers: bool) -> Record:
     found = sourced(asked, given["pre_encounter_patient_id"], given["pre_encounter_appointment_ids"])
-    return make(asked.state, _checked(asked, given | found, pointers=pointers))
+    return make(asked.state, checked(asked, given | found, pointers=pointers))
 
 
-def _checked(asked: Asked, given: Record, *, pointers: bool = True) -> Order:
+def checked(asked: Asked, given: Record, *, pointers: bool = True) -> Order:
+    """What is to be made of a caller's data; a Refusal says what has to be mended in it."""
     found = given.get("diagnoses") or []
     check_diagnoses(asked, found)
     check_lines(asked, given.get("service_lines") or [], len(found), pointers=pointers)

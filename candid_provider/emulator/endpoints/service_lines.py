@@ -28,7 +28,8 @@ def _encounter(asked: Asked) -> Record:
     claim_id = asked.body["claim_id"]
     record = encounter_of_claim(asked.state, claim_id)
     if record is None:
-        raise not_found(claim_id)
+        known = "EntityNotFoundError" in asked.endpoint.statuses
+        raise not_found(claim_id) if known else unprocessable(asked.endpoint, "claim_id", "is no claim")
     _check(asked, record)
     return record
 
