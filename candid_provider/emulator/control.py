@@ -1,4 +1,4 @@
-"""The emulator's own routes, under /_emulator: health, counters, markers, clock, tokens."""
+"""The emulator's own routes, under /_emulator: health, counters, markers, clock, tokens, views, tags."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from candid_provider.emulator.answers import Refusal, json_response
+from candid_provider.emulator.endpoints.claim_views import views_of
+from candid_provider.emulator.endpoints.encounter_kinds import TAGS
 from candid_provider.emulator.people import MARKERS
 
 if TYPE_CHECKING:
@@ -43,6 +45,12 @@ def create_app(emulation: Emulation) -> Starlette:
             return json_response(refusal.body, refusal.status)
         return json_response({"now": emulation.state.now(), "speed": emulation.state.clock.speed})
 
+    async def views(_: Request) -> Response:
+        return json_response({"views": views_of(emulation.state)})
+
+    async def tags(_: Request) -> Response:
+        return json_response({"tags": [{"tag_id": name} for name in TAGS]})
+
     async def unknown(request: Request) -> Response:
         return json_response({"detail": f"{request.url.path} is none of the emulator's own routes"}, 404)
 
@@ -52,6 +60,8 @@ def create_app(emulation: Emulation) -> Starlette:
             Route(f"{PREFIX}/stats", stats),
             Route(f"{PREFIX}/markers", markers),
             Route(f"{PREFIX}/clock", clock, methods=["GET", "POST"]),
+            Route(f"{PREFIX}/views", views),
+            Route(f"{PREFIX}/tags", tags),
             Route(f"{PREFIX}/tokens/revoke", revoke, methods=["POST"]),
             Route("/{path:path}", unknown, methods=["GET", "POST", "DELETE"]),
         ]

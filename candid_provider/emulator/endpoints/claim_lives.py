@@ -36,6 +36,29 @@ def rows_owned_by(world: World, owner: str) -> range:
     return {"CANDID": range(settled.stop, world.encounters), "NONE": settled}.get(owner, range(0))
 
 
+def changes(world: World) -> range:
+    """Numbers of what happened to the seeded claims, in the order of `changed_at`."""
+    return range(2 * world.encounters)
+
+
+def changed_at(world: World, change: int) -> int:
+    return world.event(change)[1]
+
+
+def last_changed(world: World, change: int) -> int | None:
+    """The seeded encounter whose claim has not changed since, if there is one."""
+    slot, is_update = divmod(change, 2)
+    if not is_update:
+        return slot if world.is_open(slot) else None
+    settled = slot - (world.encounters - world.adjudicated_rows().stop)
+    return settled if settled >= 0 else None
+
+
+def updated_at(world: World, index: int) -> int:
+    """When the claim of a seeded encounter last changed."""
+    return world.created(index) if world.is_open(index) else world.adjudicated(index)
+
+
 def begin(state: State, record: Record, at: int) -> None:
     """Let the claim of a new encounter live."""
     emit(state, CREATED, _payload(record), at)
