@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
@@ -45,12 +46,6 @@ def create_app(emulation: Emulation) -> Starlette:
             return json_response(refusal.body, refusal.status)
         return json_response({"now": emulation.state.now(), "speed": emulation.state.clock.speed})
 
-    async def views(_: Request) -> Response:
-        return json_response({"views": views_of(emulation.state)})
-
-    async def tags(_: Request) -> Response:
-        return json_response({"tags": [{"tag_id": name} for name in TAGS]})
-
     async def unknown(request: Request) -> Response:
         return json_response({"detail": f"{request.url.path} is none of the emulator's own routes"}, 404)
 
@@ -60,12 +55,19 @@ def create_app(emulation: Emulation) -> Starlette:
             Route(f"{PREFIX}/stats", stats),
             Route(f"{PREFIX}/markers", markers),
             Route(f"{PREFIX}/clock", clock, methods=["GET", "POST"]),
-            Route(f"{PREFIX}/views", views),
-            Route(f"{PREFIX}/tags", tags),
+            Route(f"{PREFIX}/views", _shown(lambda: {"views": views_of(emulation.state)})),
+            Route(f"{PREFIX}/tags", _shown(lambda: {"tags": TAGS})),
             Route(f"{PREFIX}/tokens/revoke", revoke, methods=["POST"]),
             Route("/{path:path}", unknown, methods=["GET", "POST", "DELETE"]),
         ]
     )
+
+
+def _shown(content: Callable[[], Any]) -> Callable[[Request], Awaitable[Response]]:
+    async def show(_: Request) -> Response:
+        return json_response(content())
+
+    return show
 
 
 def _set_clock(emulation: Emulation, order: Any) -> None:
