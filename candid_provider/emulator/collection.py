@@ -36,15 +36,15 @@ def _at_the_start(_: State, __: int) -> int:
 class Kind:
     """What there is to know of a kind of record.
 
-    `name` keys its UUIDs, `id_field` holds them. `count` seeded records are made by `make` from their index;
-    `created` and `updated` give instants (microseconds since 1970) that rise with the index. `unique` names a field
-    that no two records share; `seeded` finds the index of a seeded record by its value.
+    `name` keys its UUIDs, `id_field` holds them. `count` seeded records are made by `make` from their index, or None
+    where an index has no record; `created` and `updated` give instants (microseconds since 1970) that rise with the
+    index. `unique` names a field that no two records share; `seeded` finds the index of a seeded record by its value.
     """
 
     name: str
     id_field: str
     count: Callable[[State], int] = _none
-    make: Callable[[State, int], Record] = _never
+    make: Callable[[State, int], Record | None] = _never
     created: Callable[[State, int], int] = _at_the_start
     updated: Callable[[State, int], int] = _at_the_start
     unique: str | None = None
@@ -87,8 +87,9 @@ class Collection:
         if identifier in self._kept:
             return _read(self._kept[identifier])
         index = self.index_of(identifier)
+        record = None if index is None else self.kind.make(self._state, index)
         # Fixed parts of a seeded record may be JSON already: read, it is plain throughout.
-        return None if index is None else _read(msgspec.json.encode(self.kind.make(self._state, index)))
+        return None if record is None else _read(msgspec.json.encode(record))
 
     def is_changed(self, index: int) -> bool:
         """Whether a seeded record was written to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -21,10 +22,10 @@ ADJUDICATION: Final = 3
 # Candid defines no transitions; these are invented, and some go backwards. The stages at which a status can be
 # lie together without a gap, so that a search for it needs to look at one stretch of encounters only.
 _SETTLING: Final = """
-    10 coded submitted_to_payer era_received paid finalized_paid
+     9 coded submitted_to_payer era_received paid finalized_paid
      2 held_by_customer submitted_to_payer era_received paid finalized_paid
      2 missing_information coded submitted_to_payer paid finalized_paid
-     1 waiting_for_provider coded submitted_to_payer era_received finalized_paid
+     2 waiting_for_provider coded submitted_to_payer era_received finalized_paid
      1 coded submitted_to_payer rejected submitted_to_payer finalized_paid
      2 coded submitted_to_payer era_received era_requires_review paid
      1 missing_information waiting_for_provider submitted_to_payer era_received paid
@@ -113,5 +114,15 @@ def _owner(status: str) -> str:
 
 def stages_of(status: str) -> range:
     """The stages at which a claim can have a status."""
-    found = [stage for paths in _PATHS.values() for path in paths for stage in range(STAGES) if path[stage] == status]
-    return range(min(found), max(found) + 1)
+    return _stages(lambda other: other == status)
+
+
+def stages_owned_by(owner: str) -> range:
+    """The stages at which it can be somebody's turn to act."""
+    return _stages(lambda status: _owner(status) == owner)
+
+
+def _stages(fits: Callable[[str], bool]) -> range:
+    paths = (path for kind in _PATHS.values() for path in kind)
+    found = [stage for path in paths for stage in range(STAGES) if fits(path[stage])]
+    return range(min(found), max(found) + 1) if found else range(0)

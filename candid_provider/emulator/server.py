@@ -18,6 +18,7 @@ import uvicorn
 from candid_provider.emulator.app import App, Emulation
 from candid_provider.emulator.config import EmulatorConfig, add_arguments, config_from
 from candid_provider.emulator.people import MARKERS
+from candid_provider.emulator.received import ReceivedRequest
 from candid_provider.emulator.tokens import Clock
 
 __all__ = ["Emulator", "EmulatorConfig", "add_arguments", "config_from", "main", "run", "running", "serve"]
@@ -35,10 +36,32 @@ class Emulator:
         self.config = emulation.config
         self.url = url
         self.markers = MARKERS
+        self.faults = emulation.faults
+
+    @property
+    def connection(self) -> str:
+        """The value of an `AIRFLOW_CONN_*` variable that leads here."""
+        return _connection(self.config, self.url)
+
+    def advance(self, seconds: float) -> None:
+        """Let simulated time pass."""
+        self._emulation.state.clock.advance(seconds)
 
     def stats(self) -> dict[str, Any]:
         """The same as GET /_emulator/stats, without a request."""
         return self._emulation.stats()
+
+    def requests(self, *, route: str | None = None, status: int | str | None = None) -> list[ReceivedRequest]:
+        """The log of what was received, oldest first; `route` as in a fault rule, `status` a number or "cut"."""
+        return self._emulation.received.requests(route=route, status=status)
+
+    def duplicate_external_ids(self) -> list[dict[str, Any]]:
+        """External ids that were written to one route more than once."""
+        return self._emulation.received.duplicate_external_ids()
+
+    def forget_requests(self) -> int:
+        """Empty the log of what was received; how many entries it had."""
+        return self._emulation.received.clear()
 
     def tokens(self) -> list[str]:
         """The bearers given out that still live: what must not be found in a log."""
@@ -74,6 +97,18 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, which waits at its end for requests that hang on purpose unless they are let go."""
+
+    def __init__(self, settings: uvicorn.Config, emulation: Emulation) -> None:
+        super().__init__(settings)
+        self._emulation = emulation
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._emulation.faults.release()
+        await super().shutdown(sockets)
+
+
 def _server(emulation: Emulation) -> uvicorn.Server:
     settings = uvicorn.Config(
         App(emulation),
@@ -87,7 +122,7 @@ def _server(emulation: Emulation) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
-    return uvicorn.Server(settings)
+    return _Server(settings, emulation)
 
 
 @contextmanager
@@ -164,21 +199,19 @@ def _signals_end_it() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _connection(config: EmulatorConfig, url: str) -> str:
+    fields = {"conn_type": "candid", "login": config.client_id, "password": config.client_secret, "host": url}
+    return json.dumps(fields, separators=(",", ":"))
+
+
 def _introduction(config: EmulatorConfig, urls: list[str]) -> str:
-    connection = {
-        "conn_type": "candid",
-        "login": config.client_id,
-        "password": config.client_secret,
-        "host": urls[0],
-    }
-    compact = json.dumps(connection, separators=(",", ":"))
     return "\n".join(
         [
             *(f"listening on {url}" for url in urls),
             f"client id       {config.client_id}",
             f"client secret   {config.client_secret}",
             f"world           {config.encounters} encounters, {config.days} days to {config.as_of}",
-            f"AIRFLOW_CONN_CANDID_DEFAULT={compact}",
+            f"AIRFLOW_CONN_CANDID_DEFAULT={_connection(config, urls[0])}",
         ]
     )
 

@@ -24,7 +24,8 @@ class State:
         self.config = config
         self.real = real
         self.clock = WorldClock(config.starts_at, config.speed)
-        self.world = World(config, self.clock.now)
+        self._living_world = World(config, self.clock.now)
+        self.world = self._living_world
         self.organization = Organization(self.world.ids)
         sizes = (config.seed, config.starts_at, config.days, config.encounters, config.patients, config.payers)
         self.page_tokens = PageTokens(repr(sizes))
@@ -38,6 +39,11 @@ class State:
             found = self._collections[kind.name] = Collection(self, kind)
         return found
 
+    def catch_up(self) -> None:
+        """Do what was to happen by now, and look at the world as it is at this instant, until the next time."""
+        self.agenda.settle()
+        self.world = self._living_world.at(self.clock.now())
+
     def now(self) -> str:
         """This instant as candid_api writes it."""
         return microseconds(self.clock.now())
@@ -45,6 +51,10 @@ class State:
     def now_ms(self) -> str:
         """This instant as pre_encounter writes it."""
         return milliseconds(self.clock.now())
+
+    def counts(self) -> dict[str, int]:
+        """Number of seeded records by kind."""
+        return self._living_world.counts()
 
     def written(self) -> dict[str, int]:
         """Number of records of each kind that was written to."""

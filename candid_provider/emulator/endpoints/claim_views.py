@@ -11,7 +11,6 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.claims import status_of
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import microseconds
-from candid_provider.emulator.endpoints import claim_lives
 from candid_provider.emulator.endpoints.claim_summaries import summary
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.endpoints.registry import answers
@@ -109,13 +108,13 @@ class _View:
     def _by_change(self) -> Feed:
         world = self._world
         keys = [Key(at, *key[1:]) for key, at in self._written.items()]
-        feed = Sorted(claim_lives.changes(world), lambda number: claim_lives.changed_at(world, number), keys)
+        feed = Sorted(world.change_rows(), world.event_happened, keys)
         return feed.between(*self._filter.updated_between)
 
     def _load_changed(self, key: Key) -> Record | None:
         if key.written:
             return self._load(key)
-        index = claim_lives.last_changed(self._world, key.number)
+        index = self._world.last_changed(key.number)
         return None if index is None else self._load(Key(0, 0, index))
 
     def _load(self, key: Key) -> Record | None:
@@ -125,7 +124,7 @@ class _View:
         elif self._rows.is_changed(key.number) or not self._is_in(status_of(self._world, key.number)):
             return None
         else:
-            record, updated = self._rows.seeded_record(key.number), claim_lives.updated_at(self._world, key.number)
+            record, updated = self._rows.seeded_record(key.number), self._world.claim_updated(key.number)
         if record is None or not self._is_in(record["claims"][0]["status"]):
             return None
         return summary(record, microseconds(updated))

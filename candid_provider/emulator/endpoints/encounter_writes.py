@@ -95,7 +95,7 @@ def update(asked: Asked) -> Record:
     record["diagnoses"] = order_of_diagnoses
     if record["billable_status"] != billed:
         claim_lives.rebegin(asked.state, record, at)
-    return rows.put(record, at)
+    return claim_lives.keep(asked.state, record, at)
 
 
 def _diagnoses(asked: Asked, record: Record) -> list[Record]:

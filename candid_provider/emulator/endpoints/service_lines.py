@@ -6,8 +6,8 @@ from candid_provider.emulator.answers import declared, not_found, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import microseconds
+from candid_provider.emulator.endpoints.claim_lives import keep
 from candid_provider.emulator.endpoints.encounter_kinds import (
-    ENCOUNTERS,
     encounter_of_claim,
     encounter_of_service_line,
 )
@@ -54,7 +54,7 @@ def _added(asked: Asked, record: Record, given: Record) -> Record:
         given = given | {POINTERS[0]: record["diagnoses"][0]["diagnosis_id"]}
     made = line(asked.state, given, claim["claim_id"], record, at, microseconds(at))
     claim["service_lines"].append(made)
-    asked.state.of(ENCOUNTERS).put(record, at)
+    keep(asked.state, record, at)
     return made
 
 
@@ -68,7 +68,7 @@ def upsert(asked: Asked) -> Record:
 
 def _changed(asked: Asked, record: Record, row: Record, given: Record) -> Record:
     change_line(asked.state, row, given)
-    asked.state.of(ENCOUNTERS).put(record)
+    keep(asked.state, record, asked.state.clock.tick())
     return row
 
 
@@ -102,4 +102,4 @@ def delete(asked: Asked) -> None:
         # What was submitted must have been for something.
         raise declared(asked.endpoint, "EntityConflictError", {"entity_name": "Claim"})
     claim["service_lines"].remove(row)
-    asked.state.of(ENCOUNTERS).put(record)
+    keep(asked.state, record, asked.state.clock.tick())
