@@ -37,6 +37,11 @@ def check_body(endpoint: Endpoint, body: Any) -> None:
     _check(endpoint, required_body(endpoint.id), body, "")
 
 
+def check_shape(endpoint: Endpoint, sample: Any, value: Any, where: str) -> None:
+    """Refuse a part of a body that is not like a sample of it."""
+    _check(endpoint, sample, value, where)
+
+
 def _is_required(endpoint: Endpoint) -> bool:
     fields = endpoint.body.get("fields", ())
     return bool(endpoint.body.get("required")) or any(field["required"] for field in fields)

@@ -408,3 +408,29 @@ def test_encounters_are_found_by_work_queue_npi_and_the_ids_of_claim_and_patient
     patient = queued["patient"]["external_id"]
     assert queued in api.rows(ENCOUNTERS, patient_external_id=patient, include_merged_patient_data="true")
     assert queued in api.rows(ENCOUNTERS, search_term=patient)
+
+
+def test_the_claim_of_a_seeded_encounter_that_was_changed_lives_on_as_it_would_have() -> None:
+    claims = []
+    for changes in (False, True):
+        with running(CONFIG) as emulator, connected(emulator) as http:
+            writer = Writer(http)
+            rows = writer.rows(ENCOUNTERS, owner_of_next_action="CODER")
+            for row in rows if changes else ():
+                writer.patch(f"{ENCOUNTERS}/{row['encounter_id']}", {"referral_number": "R"})
+            told = []
+            for _ in range(4):
+                writer.advance(0.7)
+                now = {row["encounter_id"]: row for row in writer.rows(ENCOUNTERS, limit=1000)}
+                told.append(
+                    [
+                        (now[row["encounter_id"]]["claims"], now[row["encounter_id"]]["owner_of_next_action"])
+                        for row in rows
+                    ]
+                )
+            assert all(
+                row["referral_number"] == ("R" if changes else None) for row in (now[r["encounter_id"]] for r in rows)
+            )
+            claims.append(told)
+    assert claims[0] == claims[1]
+    assert claims[0][0] != claims[0][-1]

@@ -26,7 +26,9 @@ from candid_provider.emulator.paging import page
 from candid_provider.emulator.state import State
 
 _STATUSES: Final = ("not-started", "in-error", "successful", "successful-dry-run", "aborted", "held")
-_MOST_SEEN: Final = 10_000
+_NEVER_SEEDED: Final = ("not-started", "successful-dry-run")
+_MOST_SEEN: Final = 2_000
+_MOST_STATUSES_SEEN: Final = 20_000
 
 
 @answers("charge_capture_bundles.v_1.get")
@@ -97,7 +99,7 @@ def list_bundles(asked: Asked) -> Record:
     descending = (query.choice("sort_direction", ("asc", "desc")) or "desc") == "desc"
     status = query.choice("claim_creation_status", _STATUSES)
     checks = _checks(asked, status)
-    seeded = _seeded(asked, rows)
+    seeded = range(0) if status in _NEVER_SEEDED else _seeded(asked, rows)
 
     def load(key: Key) -> Record | None:
         if status and not key.written and not rows.is_changed(key.number) and bundle_status(key.number) != status:
@@ -107,7 +109,8 @@ def list_bundles(asked: Asked) -> Record:
     def keep(row: Record) -> bool:
         return all(check(row) for check in checks)
 
-    return page(asked, rows.by_creation(seeded), load, keep=keep, descending=descending, most_seen=_MOST_SEEN)
+    most_seen = _MOST_STATUSES_SEEN if status and len(checks) == 1 else _MOST_SEEN
+    return page(asked, rows.by_creation(seeded), load, keep=keep, descending=descending, most_seen=most_seen)
 
 
 def _seeded(asked: Asked, rows: Collection) -> Any:

@@ -9,6 +9,7 @@ from candid_provider.emulator.answers import declared, not_emulated, not_found, 
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Collection, Record
 from candid_provider.emulator.endpoints import charge_bundling
+from candid_provider.emulator.endpoints.body_shapes import check_data
 from candid_provider.emulator.endpoints.charge_filters import (
     Check,
     charge_checks,
@@ -26,7 +27,7 @@ from candid_provider.emulator.endpoints.charge_kinds import (
     encounter_of,
     index_of_charge,
 )
-from candid_provider.emulator.endpoints.encounter_checks import check_values
+from candid_provider.emulator.endpoints.encounter_checks import check_choices, check_values
 from candid_provider.emulator.endpoints.encounter_kinds import BUNDLED
 from candid_provider.emulator.endpoints.pre_encounter_sources import sourced
 from candid_provider.emulator.endpoints.registry import answers
@@ -35,7 +36,8 @@ from candid_provider.emulator.paging import page, page_of
 
 _PLAIN: Final = ("ehr_source_url", "originating_system", "claim_creation_category", "metadata")
 _SORTED_IN_MEMORY: Final = 20_000
-_MOST_SEEN: Final = 10_000
+_MOST_SEEN: Final = 2_000
+_MOST_STATUSES_SEEN: Final = 20_000
 
 
 @answers("charge_capture.v_1.get")
@@ -90,7 +92,8 @@ def _check(asked: Asked, data: Record) -> None:
         raise unprocessable(asked.endpoint, "status", "is not one of the known values")
     if not isinstance(data, dict):
         raise unprocessable(asked.endpoint, "data", "must be an object")
-    check_values(asked, data)
+    check_data(asked, data)
+    check_choices(asked, data)
     check_values(asked, {"schema_instances": given.get("metadata")})
 
 
@@ -216,8 +219,8 @@ def list_charges(asked: Asked) -> Record:
 
     if first:
         return _counted(_ranked(asked, feed, load, keep, first, descending))
-    answer = page(asked, feed, load, keep=keep, descending=descending, most_seen=_MOST_SEEN)
-    return _counted(answer)
+    most_seen = _MOST_STATUSES_SEEN if status and len(checks) == 1 else _MOST_SEEN
+    return _counted(page(asked, feed, load, keep=keep, descending=descending, most_seen=most_seen))
 
 
 def _ranked(asked: Asked, feed: Feed, load: Any, keep: Check, first: list[Check], descending: bool) -> Record:

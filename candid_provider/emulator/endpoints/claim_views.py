@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from candid_provider.emulator.answers import declared, not_emulated, not_found
 from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.claims import status_of
+from candid_provider.emulator.claims import STATUSES, rows_with, status_of
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints.claim_summaries import summary
@@ -28,7 +28,7 @@ _VIEWS: Final[dict[str, frozenset[str]]] = {
 }
 _BY_ARITHMETIC: Final = ("created_at", "date_of_service", "claim_updated_at")
 _SORTED_IN_MEMORY: Final = 10_000
-_MOST_SEEN: Final = 20_000
+_MOST_SEEN: Final = 10_000
 
 
 def views_of(state: State) -> list[Record]:
@@ -95,7 +95,7 @@ class _View:
         world = self._world
         keys = [key for key in self._rows.by_creation(range(0)).walk() if key.written == 1]
         changed = [Key(world.created(key.number), 2, key.number) for key in self._written if key.written == 2]
-        return Sorted(range(world.encounters), world.created, keys + changed)
+        return Sorted(self._seeded(), world.created, keys + changed)
 
     def _by_service(self) -> Feed:
         world = self._world
@@ -103,7 +103,13 @@ class _View:
             Key(date.fromisoformat(record["date_of_service"]).toordinal(), *key[1:])
             for key, record, _ in self._rows.written_rows()
         ]
-        return Sorted(range(world.encounters), lambda index: world.date_of_service(index).toordinal(), keys)
+        return Sorted(self._seeded(), lambda index: world.date_of_service(index).toordinal(), keys)
+
+    def _seeded(self) -> range:
+        """Where the seeded encounters lie whose claims can be in the view."""
+        statuses = [status for status in STATUSES if self._is_in(status)]
+        found = [rows for status in statuses if (rows := rows_with(self._world, status))]
+        return range(min(rows.start for rows in found), max(rows.stop for rows in found)) if found else range(0)
 
     def _by_change(self) -> Feed:
         world = self._world

@@ -13,7 +13,7 @@ from candid_provider.emulator.claims import STATUSES, rows_with, status_of
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints.claim_lives import owner_of, rows_owned_by
-from candid_provider.emulator.endpoints.encounter_kinds import queue_of, queued_rows, tag_of, tagged_rows
+from candid_provider.emulator.endpoints.encounter_kinds import TAGS, queued_rows, tag_of, tagged_rows
 from candid_provider.emulator.endpoints.lookups import fetched, is_emulated
 from candid_provider.emulator.organization import CLINICIANS, payer_name
 from candid_provider.emulator.people import person
@@ -197,14 +197,13 @@ def _places(filters: Filters) -> None:
     if tags:
         filters.add(
             lambda row: any(tag["tag_id"] in tags for tag in row["tags"]),
-            tagged_rows(state),
+            tagged_rows(state) if tags.intersection(TAGS) else _NONE,
             lambda index: tag_of(state, index) in tags,
         )
     if queue is not None:
         filters.add(
             lambda row: row["work_queue_id"] == queue,
-            queued_rows(state),
-            lambda index: queue_of(state, index) == queue,
+            queued_rows(state, queue),
         )
 
 

@@ -50,10 +50,11 @@ def queue_of(state: State, index: int) -> str | None:
     return queue(state, index // every % QUEUES) if index % every == place else None
 
 
-def queued_rows(state: State) -> range:
+def queued_rows(state: State, queue_id: str) -> range:
     """The seeded encounters that are in a work queue."""
     every, place = _QUEUED
-    return range(place, state.world.encounters, every)
+    number = state.world.ids.index("work_queue", queue_id, QUEUES)
+    return range(0) if number is None else range(place + every * number, state.world.encounters, every * QUEUES)
 
 
 def bundle_status(bundle: int) -> str:

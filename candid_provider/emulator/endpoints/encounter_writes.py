@@ -85,7 +85,7 @@ def update(asked: Asked) -> Record:
     record = rows.get(asked.id)
     if record is None:
         raise not_found(asked.id)
-    encounter_checks.check_values(asked, given)
+    encounter_checks.check_values(asked, given, new=False)
     encounter_checks.check_unique(asked, given.get("external_id"), record["encounter_id"])
     payers = encounter_checks.payers_of(asked, given)
     order_of_diagnoses = _diagnoses(asked, record)
