@@ -17,6 +17,24 @@ _PROVIDERS: Final = (
     *("billing_provider", "rendering_provider", "referring_provider", "initial_referring_provider"),
     *("supervising_provider", "attending_provider", "operating_provider", "other_operating_provider"),
 )
+_TRUTHS: Final = (
+    *("patient_authorized_release", "benefits_assigned_to_provider", "provider_accepts_assignment"),
+    "outside_lab",
+)
+_NUMBERS: Final = ("outside_lab_charges_amount_cents", "admission_hour", "discharge_hour")
+_TEXTS: Final = (
+    *("service_facility_id", "prior_authorization_number", "additional_information", "appointment_type"),
+    *("purchased_service_provider_npi", "service_authorization_exception_code", "delay_reason_code"),
+    *("place_of_service_code", "place_of_service_code_as_submitted", "referral_number", "external_id"),
+    *("secondary_payer_carrier_code", "property_casualty_claim_number", "admission_type_code"),
+    *("admission_source_code", "discharge_status", "accident_state_or_province_code"),
+)
+_PERSON: Final[Record] = {
+    **dict.fromkeys(("first_name", "last_name", "external_id", "email"), ""),
+    "phone_numbers": [{"number": "", "type": ""}],
+    **dict.fromkeys(("phone_consent", "email_consent", "auto_charge_consent"), True),
+}
+_PROVIDER: Final[Record] = dict.fromkeys(("first_name", "last_name", "organization_name", "npi", "tax_id"), "")
 _ALIKE: Final[Record] = {
     "tag_ids": [""],
     "diagnosis_ids": [""],
@@ -31,9 +49,14 @@ _ALIKE: Final[Record] = {
     "external_claim_submission": {"patient_control_number": "", "submission_records": [{"submitted_at": ""}]},
     "health_care_code_information": {},
     "vitals": {},
-    "service_facility_id": "",
-    "prior_authorization_number": "",
-    "additional_information": "",
+    **dict.fromkeys(_TRUTHS, True),
+    **dict.fromkeys(_NUMBERS, 0),
+    **dict.fromkeys(_TEXTS, ""),
+    "epsdt_referral": {"condition_indicator1": ""},
+    "related_causes_information": {"related_causes_code_1": ""},
+    "property_casualty_patient_identifier": {"property_casualty_patient_identifier": ""},
+    "claim_supplemental_information": [{}],
+    "interventions": [{}],
 }
 _NEW: Final[Record] = {
     **{name: {"npi": ""} for name in _PROVIDERS},
@@ -47,8 +70,11 @@ _LINE: Final[Record] = {
     "diagnosis_pointers": [0],
     "drug_identification": {},
     "ordering_provider": {"npi": ""},
-    "external_id": "",
-    "procedure_code": "",
+    "denial_reason": {},
+    "test_results": [{"value": 0.5, "result_type": ""}],
+    **dict.fromkeys(("has_epsdt_indicator", "has_family_planning_indicator"), True),
+    **dict.fromkeys(("external_id", "procedure_code", "place_of_service_code", "revenue_code", "note"), ""),
+    **dict.fromkeys(("description", "custom_procedure_code", "prior_authorization_number"), ""),
 }
 
 
@@ -56,6 +82,7 @@ def check_parts(asked: Asked, given: Record, *, new: bool) -> None:
     """Check the optional parts of an encounter; of one that is changed, some need not be whole."""
     shapes = _ALIKE | (_NEW if new else {name: {} for name in _LOOSE})
     _check(asked, given, shapes, "")
+    _check_inside(asked, given)
     for name in _LOOSE:
         part = given.get(name)
         address = part.get("address") if isinstance(part, dict) else None
@@ -63,10 +90,18 @@ def check_parts(asked: Asked, given: Record, *, new: bool) -> None:
             raise unprocessable(asked.endpoint, f"{name}.address", "must be an object")
 
 
+def _check_inside(asked: Asked, given: Record) -> None:
+    for name in _LOOSE:
+        fields = _PERSON if name in ("patient", "guarantor") else _PROVIDER
+        if isinstance(given.get(name), dict):
+            _check(asked, given[name], fields, f"{name}.")
+
+
 def check_data(asked: Asked, given: Record) -> None:
     """Check the parts of a charge's data, of which nothing need be there."""
     _check(asked, given, {name: _loose(sample) for name, sample in (_ALIKE | _NEW).items()}, "")
     _check(asked, given, {"patient": {}, "diagnoses": [{}], "service_lines": [{}]}, "")
+    _check_inside(asked, given)
     for line in given.get("service_lines") or []:
         check_line_parts(asked, line, "service_lines.")
 

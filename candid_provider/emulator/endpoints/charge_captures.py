@@ -92,6 +92,9 @@ def _check(asked: Asked, data: Record) -> None:
         raise unprocessable(asked.endpoint, "status", "is not one of the known values")
     if not isinstance(data, dict):
         raise unprocessable(asked.endpoint, "data", "must be an object")
+    for name in ("charge_external_id", "patient_external_id", *_PLAIN[:-1]):
+        if not isinstance(given.get(name), str | None):
+            raise unprocessable(asked.endpoint, name, "must be a string")
     check_data(asked, data)
     check_choices(asked, data)
     check_values(asked, {"schema_instances": given.get("metadata")})
@@ -109,7 +112,7 @@ def update(asked: Asked) -> Record:
     record = rows.get(asked.id)
     if record is None:
         raise not_found(asked.id)
-    _check(asked, given.get("data") or {})
+    _check(asked, {} if given.get("data") is None else given["data"])
     external_id = given.get("charge_external_id")
     if external_id is not None and rows.holder(external_id) not in (None, record["id"]):
         raise unprocessable(asked.endpoint, "charge_external_id", "belongs to another charge")

@@ -53,11 +53,14 @@ class _View:
         body = asked.body or {}
         self._statuses = statuses
         self._filter = ViewFilter(asked, body.get("filters") or {})
-        self._criteria = [self._criterion(item) for item in body.get("sort") or []] or [("created_at", True)]
+        sort = body.get("sort") or []
+        given = sort if isinstance(sort, list) else [sort]
+        self._criteria = [self._criterion(item) for item in given] or [("created_at", True)]
         self._written = {key: at for key, _, at in self._rows.written_rows()}
 
     def _criterion(self, item: Any) -> tuple[str, bool]:
-        field, direction = item.get("field"), item.get("direction") or "desc"
+        row = item if isinstance(item, dict) else {}
+        field, direction = str(row.get("field")), row.get("direction") or "desc"
         if field not in SORTABLE or direction not in ("asc", "desc"):
             message = "sort must name a field that can be sorted by, and asc or desc"
             raise declared(self._asked.endpoint, "UnprocessableEntityError", {"message": message})

@@ -20,7 +20,7 @@ from candid_provider.emulator.endpoints.registry import answers
 _KEPT: Final = frozenset(
     {
         *("external_id", "patient_authorized_release", "benefits_assigned_to_provider"),
-        *("provider_accepts_assignment", "billable_status", "responsible_party"),
+        *("provider_accepts_assignment", "billable_status", "responsible_party", "date_of_service"),
     }
 )
 _MERGED: Final = ("patient", "guarantor", "billing_provider", "rendering_provider", "service_facility")
@@ -61,22 +61,24 @@ def checked(asked: Asked, given: Record, *, pointers: bool = True) -> Order:
 
 def _universal(asked: Asked, *, either: bool = True) -> Record:
     given: Record = asked.body
+    encounter_checks.check_values(asked, given)
     if either and not given.get("rendering_provider") and not given.get("attending_provider"):
         raise declared(asked.endpoint, "EncounterRenderingOrAttendingProviderRequired", {})
     return given | {"diagnoses": _coded(asked, given.get("health_care_code_information") or {})}
 
 
 def _coded(asked: Asked, codes: Record) -> list[Record]:
-    rows = [(codes.get("principal_diagnosis"), "principal_diagnosis_code_qualifier", "primary_diagnosis_code")]
-    rows += [
-        (item, "other_diagnosis_code_qualifier", "other_diagnosis")
-        for item in codes.get("other_diagnosis_information") or []
-    ]
-    rows.append((codes.get("admitting_diagnosis"), "admitting_diagnosis_code_qualifier", "admitting_diagnosis_code"))
     try:
+        rows = [(codes.get("principal_diagnosis"), "principal_diagnosis_code_qualifier", "primary_diagnosis_code")]
+        for item in codes.get("other_diagnosis_information") or []:
+            rows.append((item, "other_diagnosis_code_qualifier", "other_diagnosis"))
+        admitting = codes.get("admitting_diagnosis")
+        rows.append((admitting, "admitting_diagnosis_code_qualifier", "admitting_diagnosis_code"))
         return [{"code_type": item[qualifier], "code": item[code]} for item, qualifier, code in rows if item]
     except KeyError as problem:
         raise unprocessable(asked.endpoint, "health_care_code_information", f"{problem} is required") from None
+    except TypeError:
+        raise unprocessable(asked.endpoint, "health_care_code_information", "has a part of a wrong type") from None
 
 
 @answers("encounters.v_4.update", "encounters.v_4.update_universal")

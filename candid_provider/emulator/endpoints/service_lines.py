@@ -38,7 +38,7 @@ def _check(asked: Asked, record: Record) -> None:
     given, known = asked.body, {row["diagnosis_id"] for row in record["diagnoses"]}
     check_line(asked, given)
     for pointer in POINTERS:
-        if given.get(pointer) is not None and given[pointer] not in known:
+        if given.get(pointer) is not None and str(given[pointer]) not in known:
             raise unprocessable(asked.endpoint, pointer, "is no diagnosis of the encounter")
 
 
