@@ -38,7 +38,8 @@ class Kind:
 
     `name` keys its UUIDs, `id_field` holds them. `count` seeded records are made by `make` from their index;
     `created` and `updated` give instants (microseconds since 1970) that rise with the index. `unique` names a field
-    that no two records share; `seeded` finds the index of a seeded record by its value.
+    that no two records share; `seeded` finds the index of a seeded record by its value. `view` puts into a record
+    what follows from others, each time it is read.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Kind:
     updated: Callable[[State, int], int] = _at_the_start
     unique: str | None = None
     seeded: Callable[[State, str], int | None] | None = None
+    view: Callable[[State, Record], Record] | None = None
 
 
 class Collection:
@@ -79,16 +81,23 @@ class Collection:
     def seeded_record(self, index: int) -> Record | None:
         """Record `index` as it is now; None when it was deleted."""
         if index in self._changed:
-            return _read(self._kept[self.id_of(index)])
-        return self.kind.make(self._state, index)
+            return self._shown(_read(self._kept[self.id_of(index)]))
+        return self._made(index)
+
+    def _made(self, index: int) -> Record:
+        record = self.kind.make(self._state, index)
+        return self.kind.view(self._state, record) if self.kind.view else record
+
+    def _shown(self, record: Record | None) -> Record | None:
+        return self.kind.view(self._state, record) if record is not None and self.kind.view else record
 
     def get(self, identifier: str) -> Record | None:
         identifier = identifier.lower()
         if identifier in self._kept:
-            return _read(self._kept[identifier])
+            return self._shown(_read(self._kept[identifier]))
         index = self.index_of(identifier)
         # Fixed parts of a seeded record may be JSON already: read, it is plain throughout.
-        return None if index is None else _read(msgspec.json.encode(self.kind.make(self._state, index)))
+        return None if index is None else _read(msgspec.json.encode(self._made(index)))
 
     def is_changed(self, index: int) -> bool:
         """Whether a seeded record was written to."""
@@ -162,7 +171,7 @@ class Collection:
         """The record of a row of `by_creation`; None when it was deleted."""
         if not key.written:
             return self.seeded_record(key.number)
-        return _read(self._kept[self._created[key.number][1]])
+        return self._shown(_read(self._kept[self._created[key.number][1]]))
 
     def by_update(self, seeded: range | None = None) -> Feed:
         """All rows in the order in which they last changed."""
@@ -172,9 +181,9 @@ class Collection:
     def updated_record(self, key: Key) -> Record | None:
         """The record of a row of `by_update`; None when it has a later row, or was deleted."""
         if not key.written:
-            return None if key.number in self._changed else self.kind.make(self._state, key.number)
+            return None if key.number in self._changed else self._made(key.number)
         identifier = self._writes[key.number]
-        return _read(self._kept[identifier]) if self._latest[identifier] == key.number else None
+        return self._shown(_read(self._kept[identifier])) if self._latest[identifier] == key.number else None
 
     def __iter__(self) -> Iterator[Record]:
         """Every record in the order of creation: for small kinds."""
