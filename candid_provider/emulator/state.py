@@ -9,6 +9,7 @@ from candid_provider.emulator.clock import WorldClock
 from candid_provider.emulator.collection import Collection, Kind
 from candid_provider.emulator.config import EmulatorConfig
 from candid_provider.emulator.data import World, microseconds, milliseconds
+from candid_provider.emulator.ledger import Ledger
 from candid_provider.emulator.organization import Organization
 from candid_provider.emulator.paging import PageTokens
 
@@ -27,6 +28,7 @@ class State:
         self.organization = Organization(self.world.ids)
         sizes = (config.seed, config.starts_at, config.days, config.encounters, config.patients, config.payers)
         self.page_tokens = PageTokens(repr(sizes))
+        self.ledger = Ledger(self)
         self._collections: dict[str, Collection] = {}
 
     def of(self, kind: Kind) -> Collection:

@@ -22,6 +22,7 @@ ENCOUNTERS: Final = Kind(
     created=lambda state, index: state.world.created(index),
     unique="external_id",
     seeded=lambda state, text: encounters.index_of_external_id(text),
+    view=lambda state, record: state.ledger.balanced(record),
 )
 _SORTS: Final = ("created_at:asc", "created_at:desc", "date_of_service:asc", "date_of_service:desc")
 

@@ -1,0 +1,151 @@
+"""What the records of one area refer to in another: claims, service lines, payers, providers and facilities."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from candid_provider.emulator import encounters, organization
+from candid_provider.emulator.answers import missing, unprocessable
+from candid_provider.emulator.asked import Asked
+from candid_provider.emulator.collection import Record
+from candid_provider.emulator.endpoints.encounters import ENCOUNTERS
+from candid_provider.emulator.endpoints.payers import PAYERS
+from candid_provider.emulator.organization import CLINICIANS, FACILITIES
+from candid_provider.emulator.state import State
+
+
+class Claimed(NamedTuple):
+    """A claim and the encounter that it bills; both as they are now."""
+
+    encounter: Record
+    claim: Record
+
+    @property
+    def patient(self) -> str:
+        return str(self.encounter["patient"]["external_id"])
+
+    def line(self, service_line_id: str) -> Record | None:
+        lines: list[Record] = self.claim["service_lines"]
+        return next((line for line in lines if line["service_line_id"] == service_line_id), None)
+
+
+def find_claim(state: State, claim_id: str) -> Claimed | None:
+    """The claim with an id."""
+    claim_id = claim_id.lower()
+    index = state.world.ids.index("claim", claim_id, state.world.encounters)
+    return _find(state, index, lambda claim: bool(claim["claim_id"] == claim_id))
+
+
+def find_line(state: State, service_line_id: str) -> Claimed | None:
+    """The claim with a service line of this id."""
+    index = state.world.ids.index("service_line", service_line_id.lower(), 4 * state.world.encounters)
+
+    def has_line(claim: Record) -> bool:
+        return any(line["service_line_id"] == service_line_id.lower() for line in claim["service_lines"])
+
+    return _find(state, None if index is None else index // 4, has_line)
+
+
+def index_of_encounter(external_id: str) -> int | None:
+    """The seeded encounter that the customer calls `external_id`."""
+    return encounters.index_of_external_id(external_id)
+
+
+def find_by_encounter_external_id(state: State, external_id: str) -> Claimed | None:
+    """The first claim of the encounter that the customer calls `external_id`."""
+    rows = state.of(ENCOUNTERS)
+    holder = rows.holder(external_id)
+    encounter = None if holder is None else rows.get(holder)
+    return Claimed(encounter, encounter["claims"][0]) if encounter and encounter["claims"] else None
+
+
+def _find(state: State, index: int | None, fits: Any) -> Claimed | None:
+    rows = state.of(ENCOUNTERS)
+    if index is not None and (record := rows.get(rows.id_of(index))) is not None:
+        found = _claim_in(record, fits)
+        if found is not None:
+            return found
+    # Written encounters are few, and their claims have ids of their own making.
+    for key in rows.by_update(range(0)).walk(descending=True):
+        record = rows.updated_record(key)
+        if record is not None and (found := _claim_in(record, fits)) is not None:
+            return found
+    return None
+
+
+def _claim_in(encounter: Record, fits: Any) -> Claimed | None:
+    return next((Claimed(encounter, claim) for claim in encounter["claims"] if fits(claim)), None)
+
+
+def encounter_of_claim(state: State, claim_id: str) -> range:
+    """The seeded encounter with a claim, as a range of at most one."""
+    index = state.world.ids.index("claim", claim_id, state.world.encounters)
+    return range(0) if index is None else range(index, index + 1)
+
+
+def encounter_of_line(state: State, service_line_id: str) -> range:
+    """The seeded encounter with a service line, as a range of at most one."""
+    index = state.world.ids.index("service_line", service_line_id, 4 * state.world.encounters)
+    return range(0) if index is None else range(index // 4, index // 4 + 1)
+
+
+def encounters_of_patient(state: State, external_id: str) -> range:
+    """The seeded encounters of a patient."""
+    number = state.world.ids.index("patient", external_id, state.world.patients)
+    return range(0) if number is None else state.world.encounters_of(number)
+
+
+def payer_v3(state: State, payer_uuid: str) -> Record | None:
+    """A payer in the shape of payers/v3, which other records quote."""
+    record = state.of(PAYERS).get(payer_uuid)
+    if record is None:
+        return None
+    return {
+        "payer_uuid": record["payer_uuid"],
+        "payer_id": record["payer_ids"]["claims_payer_id"],
+        "payer_name": record["payer_name"],
+        "availity_payer_name": record["payer_name"],
+        "availity_claims_payer_id": record["payer_ids"]["claims_payer_id"],
+        "availity_eligibility_id": record["payer_ids"]["eligibility_payer_id"],
+        "availity_remittance_payer_id": record["payer_ids"]["remittance_payer_id"],
+        "street_address": record["street_address"],
+    }
+
+
+def seeded_payer(state: State, number: int) -> Record:
+    """Payer `number` in the shape of payers/v3."""
+    record = payer_v3(state, state.world.ids.uuid("payer", number))
+    assert record is not None
+    return record
+
+
+def identified_payer(asked: Asked, identifier: Record) -> Record:
+    """The payer named by its UUID, or by number and name together (names are not unique, nor are numbers)."""
+    state = asked.state
+    if identifier["type"] == "payer_uuid":
+        return required_payer(asked, str(identifier.get("value")))
+    if identifier["type"] != "payer_info":
+        raise unprocessable(asked.endpoint, "payer_identifier.type", "is not one of the known values")
+    number, name = str(identifier.get("payer_id")), identifier.get("payer_name")
+    index = int(number) - 10_000 if number.isascii() and number.isdigit() else -1
+    if not 0 <= index < state.config.payers or name != organization.payer_name(index):
+        raise missing(asked.endpoint, number)
+    return seeded_payer(state, index)
+
+
+def required_payer(asked: Asked, payer_uuid: str) -> Record:
+    """A payer by its UUID; 404 if there is none."""
+    record = payer_v3(asked.state, payer_uuid)
+    if record is None:
+        raise missing(asked.endpoint, payer_uuid)
+    return record
+
+
+def is_provider(state: State, identifier: str) -> bool:
+    """Whether the organization has a provider with this id."""
+    return state.world.ids.index("provider", identifier, CLINICIANS + 1) is not None
+
+
+def is_facility(state: State, identifier: str) -> bool:
+    """Whether the organization has a service facility with this id."""
+    return state.world.ids.index("facility", identifier, FACILITIES) is not None
