@@ -80,6 +80,10 @@ class Ledger:
 
     # --- reading
 
+    def is_undone(self, identifier: str) -> bool:
+        """Whether a transaction was deleted."""
+        return identifier in self._undone
+
     def last_touch(self, claim_id: str) -> int | None:
         """The number of the write that last changed what the patient owes on a claim."""
         return self._latest.get(claim_id)

@@ -9,6 +9,7 @@ claim); some of the payments are partly refunded after as long again (the second
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import gcd
 from typing import Any, Final, NamedTuple
 
 from candid_provider.emulator.data import World
@@ -80,11 +81,12 @@ def common(first: int, step: int, count: int, numbers: range) -> range:
         return range(0)
     start = max(0, -(-(numbers.start - first) // step))
     stop = min(count, (numbers[-1] - first) // step + 1)
-    # The remainders repeat after at most `numbers.step` steps.
-    hits = [n for n in range(start, min(stop, start + numbers.step)) if first + n * step in numbers][:2]
-    if not hits:
+    shared = gcd(step, numbers.step)
+    rest, period = divmod(numbers.start - first, shared), numbers.step // shared
+    if rest[1] or start >= stop:
         return range(0)
-    return range(hits[0], stop, hits[1] - hits[0]) if len(hits) > 1 else range(hits[0], stop, numbers.step)
+    remainder = rest[0] * pow(step // shared, -1, period) % period
+    return range(start + (remainder - start) % period, stop, period)
 
 
 def _step(world: World) -> int:

@@ -9,7 +9,7 @@ from candid_provider.emulator.answers import missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints.encounters import ENCOUNTERS
-from candid_provider.emulator.endpoints.payers import PAYERS
+from candid_provider.emulator.endpoints.payers import PAYERS, as_v3
 from candid_provider.emulator.organization import CLINICIANS, FACILITIES
 from candid_provider.emulator.state import State
 
@@ -98,18 +98,7 @@ def encounters_of_patient(state: State, external_id: str) -> range:
 def payer_v3(state: State, payer_uuid: str) -> Record | None:
     """A payer in the shape of payers/v3, which other records quote."""
     record = state.of(PAYERS).get(payer_uuid)
-    if record is None:
-        return None
-    return {
-        "payer_uuid": record["payer_uuid"],
-        "payer_id": record["payer_ids"]["claims_payer_id"],
-        "payer_name": record["payer_name"],
-        "availity_payer_name": record["payer_name"],
-        "availity_claims_payer_id": record["payer_ids"]["claims_payer_id"],
-        "availity_eligibility_id": record["payer_ids"]["eligibility_payer_id"],
-        "availity_remittance_payer_id": record["payer_ids"]["remittance_payer_id"],
-        "street_address": record["street_address"],
-    }
+    return None if record is None else as_v3(record)
 
 
 def seeded_payer(state: State, number: int) -> Record:

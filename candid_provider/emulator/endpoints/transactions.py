@@ -122,7 +122,7 @@ def targeted(asked: Asked, series: Series) -> tuple[range, Callable[[Record], bo
     """The seeded transactions that the filters on patient and target leave, and the test for the written ones."""
     query, state = asked.query, asked.state
     known = {parameter.name for parameter in asked.endpoint.query_params}
-    patient = query.text("patient_external_id")
+    patient = query.text("patient_external_id") if "patient_external_id" in known else None
     claim, line, provider = (query.uuid(name) for name in ("claim_id", "service_line_id", "billing_provider_id"))
     unattributed = query.boolean("unattributed") if "unattributed" in known else None
     seeded = range(series.total(state.world)) if provider is None else range(0)
