@@ -36,7 +36,7 @@ def resolve(asked: Asked, identifier: str, patient: str | None) -> list[Record]:
         where = f"allocations.{number}"
         cents = positive(asked, f"{where}.amount_cents", row["amount_cents"])
         target = _target(asked, where, row["target"], patient)
-        new_id = asked.state.world.ids.uuid(f"{identifier}-allocation", number)
+        new_id = references.derived_id(asked.state, f"written-{asked.endpoint.id}-allocation", identifier, number)
         rows.append(_allocation(new_id, cents, target, moment, _earmark(asked, where, row, new_id, target)))
     if sum(row["amount_cents"] for row in rows) != amount:
         raise unprocessable(asked.endpoint, "allocations", "must add up to amount_cents")
@@ -56,7 +56,7 @@ def _earmark(asked: Asked, where: str, row: Record, allocation_id: str, target: 
         raise unprocessable(asked.endpoint, f"{where}.earmark", "is for unattributed allocations")
     choice(asked, f"{where}.earmark.type", wanted.get("type"), _EARMARKS)
     return {
-        "id": asked.state.world.ids.uuid(f"{allocation_id}-earmark", 0),
+        "id": references.derived_id(asked.state, "earmark", allocation_id),
         "target": wanted,
         "amount_earmarked_cents": row["amount_cents"],
         "created_by_allocation_id": allocation_id,

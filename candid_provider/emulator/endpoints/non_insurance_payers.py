@@ -9,6 +9,7 @@ from candid_provider.emulator.answers import declared, missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints.fields import choice, updated
+from candid_provider.emulator.endpoints.references import derived_id
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.paging import page_of, sorted_by
 from candid_provider.emulator.state import State
@@ -167,7 +168,7 @@ def _trial(asked: Asked, payer_id: str, number: int, row: Record) -> Record:
         "name": row["name"],
         "clinical_trial_number": code,
         "clinical_trial_phase": phase,
-        "clinical_trial_id": asked.state.world.ids.uuid(f"{payer_id}-trial", number),
+        "clinical_trial_id": derived_id(asked.state, "written_trial", payer_id, number),
         "non_insurance_payer_id": payer_id,
         "is_active": True,
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from candid_provider.emulator import encounters, organization
 from candid_provider.emulator.answers import missing, unprocessable
@@ -12,6 +13,13 @@ from candid_provider.emulator.endpoints.encounters import ENCOUNTERS
 from candid_provider.emulator.endpoints.payers import PAYERS, as_v3
 from candid_provider.emulator.organization import CLINICIANS, FACILITIES
 from candid_provider.emulator.state import State
+
+_64_BITS: Final = (1 << 64) - 1
+
+
+def derived_id(state: State, kind: str, of: str, number: int = 0) -> str:
+    """The id of a part of the record with the id `of`."""
+    return state.world.ids.uuid(kind, (UUID(of).int + number) & _64_BITS)
 
 
 class Claimed(NamedTuple):

@@ -1,64 +1,26 @@
-"""What a payer said of a claim (Candid: external-consolidated-remit/v1, insurance-adjudications/v1).
+"""What was posted from a payer's answer to a claim (Candid: /api/external-consolidated-remit/v1).
 
-Candid has no listing of these. Here both go by the id of an ERA, which encounters show (`claims[].eras[].era_id`).
+Candid has no listing of remits. Here they go by the id of an ERA, which encounters show (`claims[].eras[].era_id`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from candid_provider.emulator.answers import declared, missing, unprocessable
+from candid_provider.emulator.answers import missing, unprocessable
 from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.catalogue import template
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.endpoints.encounters import ENCOUNTERS
+from candid_provider.emulator.endpoints.eras import adjustments_of, claim_of_era, paid_for, posted_at
 from candid_provider.emulator.endpoints.fields import choices
-from candid_provider.emulator.endpoints.references import Claimed, find_line
+from candid_provider.emulator.endpoints.references import Claimed, derived_id, find_line
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.paging import page_of
 from candid_provider.emulator.settlements import INSURANCE_ADJUSTMENTS, line_target
 from candid_provider.emulator.state import State
 
 _TYPES: Final = ("insurance_payment", "insurance_adjustment")
-# A claim may have an ERA for each of its stages: their numbers are told apart by how many those are.
-_ERAS_PER_CLAIM: Final = (1, 6)
-
 REVERSALS: Final = Kind("adjustment_reversal", "id", unique="reverses")
-
-
-def _claimed(state: State, era_id: str) -> Claimed | None:
-    """The claim that an ERA is about."""
-    world, rows = state.world, state.of(ENCOUNTERS)
-    number = world.ids.index("era", era_id, max(_ERAS_PER_CLAIM) * world.encounters)
-    for index in {number // most for most in _ERAS_PER_CLAIM} if number is not None else ():
-        encounter = rows.get(rows.id_of(index)) if index < world.encounters else None
-        for claim in encounter["claims"] if encounter else ():
-            if any(era["era_id"] == era_id for era in claim["eras"]):
-                return Claimed(encounter, claim)  # type: ignore[arg-type]
-    return None
-
-
-def _moment(claim: Record) -> str:
-    for line in claim["service_lines"]:
-        for adjustment in (line["service_line_era_data"] or {"service_line_adjustments": []})[
-            "service_line_adjustments"
-        ]:
-            return str(adjustment["created_at"])
-    return f"{claim['eras'][-1]['check_date']}T00:00:00.000000Z"
-
-
-def _contractual(line: Record) -> list[Record]:
-    data = line["service_line_era_data"] or {"service_line_adjustments": []}
-    return [
-        {
-            "adjustment_group_code": row["adjustment_group_code"],
-            "adjustment_reason_code": row["adjustment_reason_code"],
-            "adjustment_amount_cents": row["adjustment_amount_cents"],
-            "adjustment_quantity": None,
-        }
-        for row in data["service_line_adjustments"]
-    ]
 
 
 # --- the remit and the ERAs in it
@@ -73,7 +35,7 @@ def list_era_payments(asked: Asked) -> Record:
 
 
 def _required(asked: Asked) -> Claimed:
-    found = _claimed(asked.state, asked.id.lower())
+    found = claim_of_era(asked.state, asked.id.lower())
     if found is None:
         raise missing(asked.endpoint, asked.id)
     return found
@@ -82,30 +44,25 @@ def _required(asked: Asked) -> Claimed:
 def _era_payment(state: State, found: Claimed, era: Record) -> Record:
     card = found.encounter["subscriber_primary"]["insurance_card"]
     last = era is found.claim["eras"][-1]
-    new_id = state.world.ids.uuid
     return {
         "id": era["era_id"],
         "era_document": {
-            "id": new_id(f"{era['era_id']}-document", 0),
+            "id": derived_id(state, "document", era["era_id"]),
             "source": "STEDI",
             "storage_path": f"eras/{era['check_number']}.835",
             "status": "processed",
         },
-        "posted_at": _moment(found.claim),
+        "posted_at": posted_at(found.claim),
         "payer": {
             "id": card["payer_uuid"],
             "payer_name": card["payer_name"],
             "payer_identifier": card["payer_id"],
         },
-        "payment_method_code": "ACH" if _paid(found.claim) else "NON",
+        "payment_method_code": "ACH" if paid_for(found.claim) else "NON",
         "check_eft_trace_number": era["check_number"],
         "check_issued_or_eft_effective_date": era["check_date"],
-        "total_payment_amount_cents": _paid(found.claim) if last else 0,
+        "total_payment_amount_cents": paid_for(found.claim) if last else 0,
     }
-
-
-def _paid(claim: Record) -> int:
-    return sum(line["paid_amount_cents"] or 0 for line in claim["service_lines"])
 
 
 # --- what was posted from it
@@ -136,7 +93,7 @@ def _transactions(state: State, found: Claimed) -> Iterator[Record]:
 
 def _payment(state: State, shared: Record, line: Record) -> Record:
     own = {"provider_adjustment_reason_code": None, "voids_transaction_id": None}
-    identifier = state.world.ids.uuid(f"{line['service_line_id']}-transaction", 0)
+    identifier = derived_id(state, "transaction", line["service_line_id"])
     return shared | own | {"type": _TYPES[0], "id": identifier, "amount_cents": line["paid_amount_cents"] or 0}
 
 
@@ -144,7 +101,7 @@ def _adjustment(state: State, shared: Record, line: Record) -> Iterator[Record]:
     """An adjustment, and its reversal if it was reverted."""
     identifier = _adjustment_id(state, line)
     reversal = _reversal_of(state, identifier)
-    details = [row for row in _contractual(line) if row["adjustment_group_code"] == "CO"]
+    details = [row for row in adjustments_of(line) if row["adjustment_group_code"] == "CO"]
     row = shared | {
         "type": _TYPES[1],
         "id": identifier,
@@ -183,7 +140,7 @@ def _reversal_of(state: State, adjustment_id: str) -> Record | None:
 
 
 def _shared(state: State, found: Claimed, line: Record) -> Record:
-    moment, last = _moment(found.claim), found.claim["eras"][-1]
+    moment, last = posted_at(found.claim), found.claim["eras"][-1]
     return {
         "remit_id": last["era_id"],
         "consolidated_remit_id": found.claim["eras"][0]["era_id"],
@@ -203,13 +160,12 @@ def _shared(state: State, found: Claimed, line: Record) -> Record:
 
 
 def _source(state: State, found: Claimed, line: Record) -> Record:
-    new_id = state.world.ids.uuid
-    claim_payment = new_id(f"{found.claim['claim_id']}-era-claim-payment", 0)
+    claim_payment = derived_id(state, "era-claim-payment", found.claim["claim_id"])
     lines = found.claim["service_lines"]
     return {
         "type": "era_service_payment",
         "era_service_payment": {
-            "id": new_id(f"{line['service_line_id']}-era-service-payment", 0),
+            "id": derived_id(state, "era-service-payment", line["service_line_id"]),
             "era_claim_payment_id": claim_payment,
             "adjudicated_procedure_code": line["procedure_code"],
             "adjudicated_modifiers": line["modifiers"] or [],
@@ -220,16 +176,16 @@ def _source(state: State, found: Claimed, line: Record) -> Record:
             "line_item_provider_payment_amount_cents": line["paid_amount_cents"] or 0,
             "unit_of_service_paid_count": 1,
             "rarcs": [],
-            "adjustments": _contractual(line),
+            "adjustments": adjustments_of(line),
         },
         "service_line_id": line["service_line_id"],
         "era_claim_payment": {
             "id": claim_payment,
             "patient_control_number": found.claim["claim_id"].replace("-", "")[:20],
             "payer_claim_control_number": f"PCN{found.claim['eras'][-1]['check_number']}",
-            "claim_status_code": "1" if _paid(found.claim) else "4",
+            "claim_status_code": "1" if paid_for(found.claim) else "4",
             "total_claim_charge_amount_cents": sum(row["charge_amount_cents"] for row in lines),
-            "claim_payment_amount_cents": _paid(found.claim),
+            "claim_payment_amount_cents": paid_for(found.claim),
             "patient_responsibility_amount_cents": sum(row["patient_responsibility_cents"] or 0 for row in lines),
             "adjustments": [],
         },
@@ -253,64 +209,3 @@ def revert_adjustment(asked: Asked) -> str:
     posted = [{"amount_cents": cents, "target": line_target(found.encounter, line)}]
     state.ledger.post(INSURANCE_ADJUSTMENTS, record["id"], posted)
     return str(record["id"])
-
-
-# --- the same as an adjudication
-
-
-@answers("insurance_adjudications.v_1.get")
-def get_adjudication(asked: Asked) -> Record:
-    found = _claimed(asked.state, asked.id.lower())
-    if found is None:
-        # The only error that this endpoint declares.
-        raise declared(asked.endpoint, "UnauthorizedError", {"message": "There is no such adjudication of yours"})
-    era = next(era for era in found.claim["eras"] if era["era_id"] == asked.id.lower())
-    return template(asked.endpoint.id) | {
-        "insurance_adjudication_id": asked.id.lower(),
-        "payer_uuid": found.encounter["subscriber_primary"]["insurance_card"]["payer_uuid"],
-        "post_date": _moment(found.claim)[:10],
-        "check_number": era["check_number"],
-        "check_date": era["check_date"],
-        "note": None,
-        "claims": {found.claim["claim_id"]: [_claim_adjudication(asked.state, found.claim, era)]},
-        "provider_level_adjustments": [],
-    }
-
-
-def _claim_adjudication(state: State, claim: Record, era: Record) -> Record:
-    def total(name: str) -> int:
-        return sum(line[f"{name}_amount_cents"] or 0 for line in claim["service_lines"])
-
-    return {
-        "claim_id": claim["claim_id"],
-        "insurance_allowed_amount_cents": total("allowed"),
-        "insurance_paid_amount_cents": total("paid"),
-        "charge_amount_cents": total("charge"),
-        "service_lines": {
-            line["service_line_id"]: [_line_adjudication(state, line)] for line in claim["service_lines"]
-        },
-        "payer_claim_number": f"PCN{era['check_number']}",
-        "carcs": [],
-    }
-
-
-def _line_adjudication(state: State, line: Record) -> dict[str, Any]:
-    codes = [
-        {
-            "group_code": row["adjustment_group_code"],
-            "reason_code": row["adjustment_reason_code"],
-            "amount_cents": row["adjustment_amount_cents"],
-        }
-        for row in _contractual(line)
-    ]
-    return {
-        "service_line_adjudication_id": state.world.ids.uuid(f"{line['service_line_id']}-adjudication", 0),
-        "denial_reason": line["denial_reason"] and line["denial_reason"]["reason"],
-        "insurance_allowed_amount_cents": line["allowed_amount_cents"],
-        "insurance_paid_amount_cents": line["paid_amount_cents"],
-        "deductible_amount_cents": line["deductible_cents"],
-        "coinsurance_amount_cents": line["coinsurance_cents"],
-        "copay_amount_cents": line["copay_cents"],
-        "carcs": codes,
-        "rarcs": [],
-    }
