@@ -104,7 +104,8 @@ def _run(options: argparse.Namespace, home: Path, console: Console) -> int:
 
 
 def _start_emulator(processes: Processes, options: argparse.Namespace, today: datetime.date, home: Path) -> str:
-    command = [sys.executable, "-m", "candid_provider.emulator", "--port", "0", "--as-of", today.isoformat()]
+    command = [sys.executable, "-m", "candid_provider.emulator", "--port", "0", "--speed", "0"]
+    command += ["--as-of", today.isoformat()]
     for name in ("encounters", "patients", "seed", "latency", "rate_limit"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     log = processes.start("emulator", [*command, "--days", str(DAYS)], environment(), home)

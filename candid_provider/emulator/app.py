@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from functools import partial
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -18,13 +19,19 @@ from candid_provider.emulator.bodies import body_of
 from candid_provider.emulator.catalogue import Endpoint, endpoints
 from candid_provider.emulator.config import EmulatorConfig
 from candid_provider.emulator.endpoints import HANDLERS
+from candid_provider.emulator.fault_deeds import Target
+from candid_provider.emulator.faults import Faults
+from candid_provider.emulator.misbehaviour import misbehave
 from candid_provider.emulator.query import Query
-from candid_provider.emulator.routing import Router
+from candid_provider.emulator.received import Received
+from candid_provider.emulator.reply import Reply
+from candid_provider.emulator.routing import Match, Router
 from candid_provider.emulator.state import State
 from candid_provider.emulator.tokens import Clock, Tokens, public_key_pem
 
 MINT: Final = "auth.default.get_token"
 _UNKNOWN: Final = "(unknown)"
+_NO_MATCH: Final = Match(None, {})
 
 
 class Emulation:
@@ -33,7 +40,10 @@ class Emulation:
     def __init__(self, config: EmulatorConfig, clock: Clock = time.time) -> None:
         self.config = config
         self.state = State(config, clock)
+        self.clock = clock
         self.tokens = Tokens(config, clock)
+        self.faults = Faults(config.faults)
+        self.received = Received(clock=clock)
         self._requests: dict[str, int] = {}
         self._statuses: dict[str, int] = {}
         self._bytes_sent = 0
@@ -60,12 +70,24 @@ class Emulation:
             },
         }
 
-    def count(self, route: str, response: Response, seconds: float) -> None:
-        """Account for one answered API request; templates only, so that no id or query is kept or printed."""
-        status = str(response.status_code)
+    def count(self, target: Target, reply: Reply, seconds: float, faults: tuple[str, ...]) -> None:
+        """Account for one API request; templates only, so that no id or query is kept or printed."""
+        route, status = target.route, str(reply.seen or "cut")
         self._requests[route] = self._requests.get(route, 0) + 1
         self._statuses[status] = self._statuses.get(status, 0) + 1
-        self._bytes_sent += len(response.body)
+        self._bytes_sent += reply.size
+        method, _, template = route.partition(" ")
+        self.received.add(
+            method,
+            template,
+            target.endpoint_id,
+            status=reply.seen,
+            body=target.body,
+            response_bytes=reply.size,
+            authorization=target.authorization,
+            seconds=seconds,
+            faults=faults,
+        )
         if self.config.access_log:
             print(f"{route} {status} {seconds * 1000:.1f} ms", file=sys.stderr, flush=True)
 
@@ -83,17 +105,29 @@ class App:
             return await self._control(scope, receive, send)
         request = Request(scope, receive)
         started = time.perf_counter()
-        match = self._router.match(request.method, scope["raw_path"])
-        route = match.endpoint.route if match else self._route_of_stranger(request)
+        match = self._router.match(request.method, scope["raw_path"]) or _NO_MATCH
         try:
-            response = await self._answer(request, match.endpoint if match else None, match.path if match else {})
+            target = await self._target(request, match.endpoint)
+            answer = partial(self._answer, request, match.endpoint, match.path)
+            reply, kinds = await misbehave(self._emulation.faults, target, answer)
         except ClientDisconnect:
             return None
-        self._emulation.count(route, response, time.perf_counter() - started)
-        return await response(scope, receive, send)
+        self._emulation.count(target, reply, time.perf_counter() - started, kinds)
+        return await reply(scope, receive, send)
 
-    def _route_of_stranger(self, request: Request) -> str:
-        return f"{request.method} /pem" if request.url.path == "/pem" else f"{request.method} {_UNKNOWN}"
+    async def _target(self, request: Request, endpoint: Endpoint | None) -> Target:
+        emulation = self._emulation
+        template = "/pem" if request.url.path == "/pem" else _UNKNOWN
+        return Target(
+            route=endpoint.route if endpoint else f"{request.method} {template}",
+            endpoint_id=endpoint.id if endpoint else None,
+            tokens=emulation.tokens,
+            clock=emulation.clock,
+            released=emulation.faults.released,
+            query=request.scope["query_string"],
+            body=await request.body(),
+            authorization=request.headers.get("authorization"),
+        )
 
     async def _answer(self, request: Request, endpoint: Endpoint | None, path: dict[str, str]) -> Response:
         emulation = self._emulation
@@ -125,6 +159,7 @@ class App:
         known = {parameter.name for parameter in endpoint.query_params}
         _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in known])
         asked = Asked(self._emulation.state, endpoint, path, query, await body_of(request, endpoint))
+        self._emulation.state.agenda.settle()
         body = handler(asked)
         if endpoint.verb == "GET":
             _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in query.read])

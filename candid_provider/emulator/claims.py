@@ -5,27 +5,10 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from candid_provider.emulator.data import World, microseconds, nulls
+from candid_provider.emulator.lives import STAGES, STATUSES, Path, Standing, path_of, stages_of, standing
 
-STATUSES: Final = (
-    *("biller_received", "coded", "submitted_to_payer", "missing_information", "not_billable"),
-    *("waiting_for_provider", "era_received", "rejected", "denied", "paid", "paid_incorrectly"),
-    *("finalized_paid", "finalized_denied", "held_by_customer", "era_requires_review"),
-)
-_OPEN: Final = (
-    *("submitted_to_payer",) * 8,
-    *("biller_received",) * 3,
-    *("coded",) * 2,
-    *("missing_information", "waiting_for_provider", "held_by_customer"),
-)
-_OWING: Final = (*("finalized_paid",) * 5, *("paid",) * 2, "paid_incorrectly")
-_CLOSED: Final = (
-    *("finalized_paid",) * 16,
-    *("paid",) * 4,
-    *("denied", "finalized_denied", "rejected", "era_received") * 2,
-    *("era_requires_review", "paid_incorrectly", "not_billable", "submitted_to_payer"),
-)
-_DENIED: Final = frozenset({"denied", "finalized_denied"})
-_PAID: Final = frozenset({"paid", "finalized_paid", "paid_incorrectly", "era_received", "era_requires_review"})
+__all__ = ["STATUSES", "Money", "claim", "money", "path", "rows_with", "standing_of", "status_of"]
+
 _LINE_COUNTS: Final = (*(1,) * 12, 2, 2, 3, 4)
 _PROCEDURES: Final = ("99213", "99214", "99203", "90834", "90837", "97110", "36415", "93000")
 
@@ -49,87 +32,102 @@ class Money(NamedTuple):
     owed: int | None = None
 
 
-def rows_with(world: World, status: str) -> range:
-    """Encounters among which a status occurs: some statuses come only before adjudication, some only after."""
-    adjudicated, everything = world.adjudicated_rows(), range(world.encounters)
-    if status not in _OPEN:
-        return adjudicated
-    return everything if status in _CLOSED else everything[adjudicated.stop :]
+def path(world: World, encounter: int) -> Path:
+    """The statuses that the claim of an encounter goes through."""
+    return path_of(world.ids.draw("path", encounter), world.owing(encounter))
+
+
+def standing_of(world: World, encounter: int) -> Standing:
+    """Where the claim of an encounter stands now."""
+    return standing(path(world, encounter), world.stage(encounter))
 
 
 def status_of(world: World, encounter: int) -> str:
-    """Status of the claim of an encounter."""
-    bits = world.ids.draw("status", encounter)
-    if world.is_open(encounter):
-        return _OPEN[bits % len(_OPEN)]
-    choices = _OWING if world.owes(encounter) else _CLOSED
-    return choices[bits % len(choices)]
+    """Status of the claim of an encounter now."""
+    return path(world, encounter)[world.stage(encounter)]
 
 
-def money(status: str, owes: bool, bits: int) -> Money:
-    """Amounts of a service line, from the status of its claim, whether the patient owes, and random bits."""
+def rows_with(world: World, status: str) -> range:
+    """Encounters among which are all whose claim has a status now; one in fifty or more of them has it."""
+    return world.at_stages(stages_of(status))
+
+
+def money(denied: bool | None, owes: bool, bits: int) -> Money:
+    """Amounts of a service line, from what the payer said (None: nothing yet), who owes, and random bits."""
     charge = 5_000 + 25 * (bits % 1_000)
-    if status in _DENIED:
-        return Money(charge, 0, 0, 0)
-    if status not in _PAID:
+    if denied is None:
         return Money(charge)
+    if denied:
+        return Money(charge, 0, 0, 0)
     allowed = charge * (60 + (bits >> 10) % 31) // 100
     owed = allowed // 5 if owes else 0
     return Money(charge, allowed, allowed - owed, owed)
 
 
-def claim(world: World, encounter: int, diagnoses: list[str]) -> dict[str, Any]:
-    """The claim of an encounter, with one to four service lines and, once adjudicated, an ERA."""
-    ids, status = world.ids, status_of(world, encounter)
-    claim_id = ids.uuid("claim", encounter)
-    submitted = status not in _OPEN or status == "submitted_to_payer"
-    lines = _LINE_COUNTS[ids.draw("lines", encounter) % len(_LINE_COUNTS)]
+def claim(world: World, encounter: int, diagnoses: list[str], standing: Standing) -> dict[str, Any]:
+    """The claim of an encounter, with one to four service lines and the ERAs that have come."""
+    claim_id = world.ids.uuid("claim", encounter)
+    made = _Made(world, encounter, claim_id, diagnoses, standing)
+    count = _LINE_COUNTS[world.ids.draw("lines", encounter) % len(_LINE_COUNTS)]
     return {
         "claim_id": claim_id,
-        "status": status,
-        "clearinghouse": "STEDI" if submitted else None,
+        "status": standing.status,
+        "clearinghouse": None if standing.submitted is None else "STEDI",
         "clearinghouse_claim_id": None,
         "payer_claim_id": None,
         "clia_number": None,
-        "service_lines": [_line(world, encounter, n, claim_id, status, diagnoses) for n in range(lines)],
-        "eras": [_era(world, encounter)] if status in _PAID | _DENIED else [],
+        "service_lines": [made.line(number) for number in range(count)],
+        "eras": [_era(world, encounter, stage) for stage in standing.eras],
     }
 
 
-def _era(world: World, encounter: int) -> dict[str, Any]:
+def _era(world: World, encounter: int, stage: int) -> dict[str, Any]:
+    number = STAGES * encounter + stage
     return {
-        "era_id": world.ids.uuid("era", encounter),
-        "check_number": f"CHK{encounter:08d}",
-        "check_date": microseconds(world.adjudicated(encounter))[:10],
+        "era_id": world.ids.uuid("era", number),
+        "check_number": f"CHK{number:08d}",
+        "check_date": microseconds(world.reached(encounter, stage))[:10],
     }
 
 
-def _line(
-    world: World, encounter: int, number: int, claim_id: str, status: str, diagnoses: list[str]
-) -> dict[str, Any]:
-    index = 4 * encounter + number
-    bits = world.ids.draw("line", index)
-    served = world.date_of_service(encounter).isoformat()
-    amounts = money(status, world.owes(encounter), bits)
-    return {
-        **_UNSET,
-        **_amounts(amounts),
-        "created_at": microseconds(world.created(encounter)),
-        "modifiers": [],
-        "diagnosis_id_zero": diagnoses[0],
-        "diagnosis_id_one": diagnoses[1] if len(diagnoses) > 1 else None,
-        "service_line_era_data": _era_data(world, encounter, amounts),
-        "denial_reason": {"reason": "Authorization Required"} if status in _DENIED else None,
-        "place_of_service_code": "11",
-        "service_line_id": world.ids.uuid("service_line", index),
-        "procedure_code": _PROCEDURES[(bits >> 20) % len(_PROCEDURES)],
-        "quantity": "1.0",
-        "units": "UN",
-        "claim_id": claim_id,
-        "date_of_service_range": {"start_date": served, "end_date": None},
-        "date_of_service": served,
-        "external_id": f"line-{index:08d}",
-    }
+class _Made:
+    """What the service lines of one claim share."""
+
+    def __init__(self, world: World, encounter: int, claim_id: str, diagnoses: list[str], standing: Standing) -> None:
+        self._world, self._encounter = world, encounter
+        self._owing = world.owing(encounter)
+        self._denied = standing.denied if standing.eras else None
+        self._adjudicated = microseconds(world.reached(encounter, standing.eras[-1])) if standing.eras else ""
+        served = world.date_of_service(encounter).isoformat()
+        self._shared: dict[str, Any] = {
+            **_UNSET,
+            "created_at": microseconds(world.created(encounter)),
+            "modifiers": [],
+            "diagnosis_id_zero": diagnoses[0],
+            "diagnosis_id_one": diagnoses[1] if len(diagnoses) > 1 else None,
+            "denial_reason": {"reason": "Authorization Required"} if self._denied else None,
+            "place_of_service_code": "11",
+            "quantity": "1.0",
+            "units": "UN",
+            "claim_id": claim_id,
+            "date_of_service_range": {"start_date": served, "end_date": None},
+            "date_of_service": served,
+        }
+
+    def line(self, number: int) -> dict[str, Any]:
+        """Service line `number` of the claim."""
+        index = 4 * self._encounter + number
+        ids = self._world.ids
+        bits = ids.draw("line", index)
+        amounts = money(self._denied, self._owing, bits)
+        return {
+            **self._shared,
+            **_amounts(amounts),
+            "service_line_era_data": _era_data(amounts, self._adjudicated),
+            "service_line_id": ids.uuid("service_line", index),
+            "procedure_code": _PROCEDURES[(bits >> 20) % len(_PROCEDURES)],
+            "external_id": f"line-{index:08d}",
+        }
 
 
 def _amounts(amounts: Money) -> dict[str, Any]:
@@ -150,10 +148,9 @@ def _amounts(amounts: Money) -> dict[str, Any]:
     }
 
 
-def _era_data(world: World, encounter: int, amounts: Money) -> dict[str, Any] | None:
+def _era_data(amounts: Money, moment: str) -> dict[str, Any] | None:
     if amounts.allowed is None:
         return None
-    moment = microseconds(world.adjudicated(encounter))
     written_off = ("CO", "45" if amounts.allowed else "197", amounts.charge - amounts.allowed)
     left_to_patient = ("PR", "2", amounts.owed or 0)
     return {

@@ -36,16 +36,16 @@ def _at_the_start(_: State, __: int) -> int:
 class Kind:
     """What there is to know of a kind of record.
 
-    `name` keys its UUIDs, `id_field` holds them. `count` seeded records are made by `make` from their index;
-    `created` and `updated` give instants (microseconds since 1970) that rise with the index. `unique` names a field
-    that no two records share; `seeded` finds the index of a seeded record by its value. `view` puts into a record
-    what follows from others, each time it is read.
+    `name` keys its UUIDs, `id_field` holds them. `count` seeded records are made by `make` from their index, or None
+    where an index has no record; `created` and `updated` give instants (microseconds since 1970) that rise with the
+    index. `unique` names a field that no two records share; `seeded` finds the index of a seeded record by its value.
+    `view` puts into a record what follows from others, each time it is read.
     """
 
     name: str
     id_field: str
     count: Callable[[State], int] = _none
-    make: Callable[[State, int], Record] = _never
+    make: Callable[[State, int], Record | None] = _never
     created: Callable[[State, int], int] = _at_the_start
     updated: Callable[[State, int], int] = _at_the_start
     unique: str | None = None
@@ -84,9 +84,8 @@ class Collection:
             return self._shown(_read(self._kept[self.id_of(index)]))
         return self._made(index)
 
-    def _made(self, index: int) -> Record:
-        record = self.kind.make(self._state, index)
-        return self.kind.view(self._state, record) if self.kind.view else record
+    def _made(self, index: int) -> Record | None:
+        return self._shown(self.kind.make(self._state, index))
 
     def _shown(self, record: Record | None) -> Record | None:
         return self.kind.view(self._state, record) if record is not None and self.kind.view else record
@@ -96,8 +95,9 @@ class Collection:
         if identifier in self._kept:
             return self._shown(_read(self._kept[identifier]))
         index = self.index_of(identifier)
+        record = None if index is None else self._made(index)
         # Fixed parts of a seeded record may be JSON already: read, it is plain throughout.
-        return None if index is None else _read(msgspec.json.encode(self._made(index)))
+        return None if record is None else _read(msgspec.json.encode(record))
 
     def is_changed(self, index: int) -> bool:
         """Whether a seeded record was written to."""
@@ -121,24 +121,34 @@ class Collection:
         """Whether anything was written."""
         return bool(self._writes)
 
+    @property
+    def created_count(self) -> int:
+        """How many records were added."""
+        return len(self._created)
+
     def new_id(self) -> str:
         """The id for the next record to be added."""
         return self._state.world.ids.uuid(self.kind.name, len(self.seeded) + len(self._created))
 
-    def add(self, record: Record) -> Record:
-        """Keep a new record under the id it carries."""
-        identifier, now = record[self.kind.id_field], self._state.clock.tick()
+    def add(self, record: Record, at: int | None = None) -> Record:
+        """Keep a new record under the id it carries; `at` is the instant of the write, if it was ticked already."""
+        identifier, now = record[self.kind.id_field], self._instant(at)
         self._created.append((now, identifier))
         self._created_at.append(now)
         self._keep(identifier, record, now)
         return record
 
-    def put(self, record: Record) -> Record:
+    def put(self, record: Record, at: int | None = None) -> Record:
         """Keep a changed record in the place of the one with its id."""
         identifier = record[self.kind.id_field]
         self._forget_unique(identifier)
-        self._keep(identifier, record, self._state.clock.tick())
+        self._keep(identifier, record, self._instant(at))
         return record
+
+    def _instant(self, at: int | None) -> int:
+        # Writes are kept in order, also those that a clock which runs by itself finds out about late.
+        now = self._state.clock.tick() if at is None else at
+        return max(now, self._written_at[-1]) if self._written_at else now
 
     def remove(self, identifier: str) -> None:
         self._forget_unique(identifier)
@@ -163,15 +173,27 @@ class Collection:
     # --- many records
 
     def by_creation(self, seeded: range | None = None) -> Feed:
-        """All rows, or some seeded and all written ones, in the order in which they were created."""
+        """All rows, or some seeded and all written ones, changed ones too, in the order of their creation."""
         rows = self.seeded if seeded is None else seeded
-        return Feed(rows, lambda index: self.kind.created(self._state, index), self._created_at)
+        # What selected the seeded rows was known of them before they were written to.
+        changed = sorted(index for index in self._changed if index not in rows)
+        return Feed(rows, lambda index: self.kind.created(self._state, index), self._created_at, changed)
 
     def created_record(self, key: Key) -> Record | None:
         """The record of a row of `by_creation`; None when it was deleted."""
         if not key.written:
             return self.seeded_record(key.number)
         return self._shown(_read(self._kept[self._created[key.number][1]]))
+
+    def written_rows(self) -> Iterator[tuple[Key, Record, int]]:
+        """The records that were written: 1 and their number if new, 2 and their index if seeded; when, at last."""
+        for number, (_, identifier) in enumerate(self._created):
+            if (record := self._shown(_read(self._kept[identifier]))) is not None:
+                yield Key(0, 1, number), record, self._written_at[self._latest[identifier]]
+        for index in sorted(self._changed):
+            identifier = self.id_of(index)
+            if (record := self._shown(_read(self._kept[identifier]))) is not None:
+                yield Key(0, 2, index), record, self._written_at[self._latest[identifier]]
 
     def by_update(self, seeded: range | None = None) -> Feed:
         """All rows in the order in which they last changed."""

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
+
+from candid_provider.emulator import faults
+from candid_provider.emulator.clock import EPOCH
+from candid_provider.emulator.fault_rules import FaultRule
 
 _LARGEST: Final = 100_000_000
 _BOUNDS: Final = {
@@ -18,6 +23,7 @@ _BOUNDS: Final = {
     "rate_limit": (0, 1_000_000),
     "latency": (0, 600_000),
 }
+_FASTEST: Final = 1_000_000.0
 _EXAMPLES: Final = """\
 examples:
   %(prog)s
@@ -28,26 +34,31 @@ examples:
       five million encounters over a year, in constant memory
   %(prog)s --token-lifetime 60 --rate-limit 2
       tokens that are short-lived and hard to get
+  %(prog)s --as-of 2026-03-15T12:00:00Z --speed 86400
+      claims move on by a day each second, from that noon on
 
 The first line printed is `listening on URL`; GET URL/_emulator/stats counts what was asked. Ctrl-C ends it.
 """
 
 
-def _today() -> date:
-    return datetime.now(UTC).date()
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EmulatorConfig:
-    """Settings of one emulator. Two emulators with equal settings answer alike, byte for byte.
+    """Settings of one emulator. Two emulators with equal settings, asked the same, answer alike, byte for byte.
 
-    `as_of` is the last day of the world (UTC); dates of service lie in the `days` days that end with it.
-    `token_lifetime` is in seconds, `rate_limit` in tokens per rolling 60 s (0 = no limit), `latency` in ms.
+    `as_of` is the instant at which the world's time starts (an aware datetime, or a date for the end of that day,
+    UTC); dates of service lie in the `days` days before it. From then on `speed` simulated seconds pass per
+    real second; at 0 the world stands still until its clock is moved. `token_lifetime` is in real seconds,
+    `rate_limit` in tokens per rolling 60 s (0 = no limit), `latency` in ms.
     Raises ValueError, naming the field, for a value out of range.
     """
 
     seed: int = 1
-    as_of: date = field(default_factory=_today)
+    as_of: date | datetime = field(default_factory=_now)
+    speed: float = 0.0
     encounters: int = 5_000
     patients: int = 2_000
     days: int = 30
@@ -58,12 +69,7 @@ class EmulatorConfig:
     rate_limit: int = 0
     latency: int = 0
     access_log: bool = False
-
-    speed: float = 0.0
-
-    @property
-    def starts_at(self) -> int:
-        return ((self.as_of - date(1970, 1, 1)).days + 1) * 86_400_000_000
+    faults: tuple[FaultRule, ...] = ()
 
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
@@ -73,8 +79,24 @@ class EmulatorConfig:
         for name in ("client_id", "client_secret"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must not be empty")
-        if self.as_of.year < 1990 or self.as_of.year > 2200:
-            raise ValueError("as_of must be a date from 1990 to 2200")
+        if isinstance(self.speed, bool) or not isinstance(self.speed, int | float) or not 0 <= self.speed <= _FASTEST:
+            raise ValueError(f"speed must be a number from 0 to {_FASTEST:.0f}")
+        _check_as_of(self.as_of)
+
+    @property
+    def starts_at(self) -> int:
+        """The instant `as_of` means, in microseconds since 1970."""
+        instant = self.as_of
+        if not isinstance(instant, datetime):
+            instant = datetime.combine(instant, time(), UTC) + timedelta(days=1)
+        return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def _check_as_of(as_of: object) -> None:
+    if not isinstance(as_of, date) or not 1990 <= as_of.year <= 2200:
+        raise ValueError("as_of must be a date or an instant from 1990 to 2200")
+    if isinstance(as_of, datetime) and as_of.utcoffset() is None:
+        raise ValueError("as_of must have a UTC offset when it is an instant, as in 2026-03-15T12:00:00Z")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,15 +120,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_world(parser.add_argument_group("invented data"))
     _add_tokens(parser.add_argument_group("tokens"))
+    faults.add_arguments(parser.add_argument_group("faults"))
 
 
 def _add_world(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--seed", type=int, metavar="N", help="another seed, another world (default: 1)")
-    group.add_argument("--as-of", type=date.fromisoformat, metavar="DATE", help="last day (default: today, UTC)")
-    group.add_argument("--days", type=int, metavar="N", help="days of service, ending with --as-of (default: 30)")
+    group.add_argument(
+        "--as-of",
+        type=_date_or_instant,
+        metavar="WHEN",
+        help="where the world's time starts: an instant with UTC offset, or a date for the end of that day, UTC "
+        "(default: now)",
+    )
+    group.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="seconds that pass in the world per real second: 1 is real time, 86400 a day per second, "
+        "0 a world that stands still (default: 1)",
+    )
+    group.add_argument("--days", type=int, metavar="N", help="days of service before --as-of (default: 30)")
     group.add_argument("--encounters", type=int, metavar="N", help="up to 100 million (default: 5000)")
     group.add_argument("--patients", type=int, metavar="N", help="up to 100 million (default: 2000)")
     group.add_argument("--payers", type=int, metavar="N", help="up to 10,000 (default: 40)")
+
+
+def _date_or_instant(text: str) -> date | datetime:
+    for read in (date.fromisoformat, datetime.fromisoformat):
+        with suppress(ValueError):
+            return read(text)
+    raise argparse.ArgumentTypeError("must be a date, 2026-03-15, or an instant, 2026-03-15T12:00:00Z")
 
 
 def _add_tokens(group: argparse._ArgumentGroup) -> None:
@@ -124,4 +168,5 @@ def _add_tokens(group: argparse._ArgumentGroup) -> None:
 def config_from(arguments: argparse.Namespace) -> EmulatorConfig:
     """The settings on a command line made by `add_arguments`; ValueError names what is out of range."""
     given = {item.name: getattr(arguments, item.name, None) for item in fields(EmulatorConfig)}
+    given["faults"] = faults.rules_from(arguments)
     return EmulatorConfig(**{name: value for name, value in given.items() if value is not None})

@@ -1,21 +1,27 @@
-"""The emulator's own routes, under /_emulator: health, counters, markers, clock, tokens."""
+"""The emulator's own routes, under /_emulator: health, counters, markers, clock, tokens, faults, requests."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from candid_provider.emulator.answers import Refusal, json_response
+from candid_provider.emulator.faults import BadRule, Faults
 from candid_provider.emulator.people import MARKERS
+from candid_provider.emulator.received import Received
 
 if TYPE_CHECKING:
     from candid_provider.emulator.app import Emulation
 
 PREFIX: Final = "/_emulator"
+_FAULTS: Final = f"{PREFIX}/faults"
+_REQUESTS: Final = f"{PREFIX}/requests"
+_PAGE: Final = 1000
 
 
 def create_app(emulation: Emulation) -> Starlette:
@@ -53,6 +59,8 @@ def create_app(emulation: Emulation) -> Starlette:
             Route(f"{PREFIX}/markers", markers),
             Route(f"{PREFIX}/clock", clock, methods=["GET", "POST"]),
             Route(f"{PREFIX}/tokens/revoke", revoke, methods=["POST"]),
+            *_fault_routes(emulation.faults),
+            *_request_routes(emulation.received),
             Route("/{path:path}", unknown, methods=["GET", "POST", "DELETE"]),
         ]
     )
@@ -69,3 +77,63 @@ def _set_clock(emulation: Emulation, order: Any) -> None:
         emulation.state.clock.advance(order["advance"])
     if "speed" in order:
         emulation.state.clock.speed = order["speed"]
+
+
+def _fault_routes(faults: Faults) -> list[Route]:
+    """Add, list and end fault rules."""
+
+    async def add(request: Request) -> Response:
+        try:
+            ids = faults.add_all(msgspec.json.decode(await request.body()))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return _refused(["body"], "is not JSON")
+        except BadRule as problem:
+            place = [] if problem.index is None else [problem.index]
+            return _refused(["body", *place, problem.field], problem.message)
+        return json_response({"ids": ids}, 201)
+
+    async def listed(_: Request) -> Response:
+        return json_response({"faults": faults.rules()})
+
+    async def clear(_: Request) -> Response:
+        return json_response({"removed": faults.clear()})
+
+    async def remove(request: Request) -> Response:
+        removed = faults.remove(request.path_params["rule"])
+        return json_response({"removed": int(removed)}, 200 if removed else 404)
+
+    return [
+        Route(_FAULTS, listed),
+        Route(_FAULTS, add, methods=["POST"]),
+        Route(_FAULTS, clear, methods=["DELETE"]),
+        Route(f"{_FAULTS}/{{rule:int}}", remove, methods=["DELETE"]),
+    ]
+
+
+def _request_routes(received: Received) -> list[Route]:
+    """List and empty the log of what was received."""
+
+    async def listed(request: Request) -> Response:
+        query = request.query_params
+        numbers: dict[str, Any] = {"since_number": 0, "limit": _PAGE}
+        for name in numbers.keys() & query.keys():
+            if not query[name].isdecimal():
+                return _refused(["query", name], "must be a whole number")
+            numbers[name] = int(query[name])
+        entries = received.requests(route=query.get("route"), status=query.get("status"), **numbers)
+        return json_response(
+            {
+                "requests": [entry.as_json() for entry in entries],
+                "totals": received.totals(),
+                "duplicate_external_ids": received.duplicate_external_ids(),
+            }
+        )
+
+    async def clear(_: Request) -> Response:
+        return json_response({"removed": received.clear()})
+
+    return [Route(_REQUESTS, listed), Route(_REQUESTS, clear, methods=["DELETE"])]
+
+
+def _refused(place: list[Any], message: str) -> Response:
+    return json_response({"detail": [{"type": "value_error", "loc": place, "msg": message}]}, 422)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from candid_provider.emulator.claims import claim
+from candid_provider.emulator.claims import claim, path, standing_of
 from candid_provider.emulator.data import World, microseconds, nulls
+from candid_provider.emulator.lives import Standing
 from candid_provider.emulator.organization import CLINICIANS, FACILITIES, Organization, payer_id, payer_name
 from candid_provider.emulator.people import Person, member_id, person
 
@@ -61,14 +62,15 @@ def encounter(world: World, organization: Organization, index: int) -> dict[str,
     encounter_id = world.ids.uuid("encounter", index)
     created = microseconds(world.created(index))
     diagnoses = _diagnoses(world, index, encounter_id, created)
-    filed = claim(world, index, [row["diagnosis_id"] for row in diagnoses])
+    known = standing_of(world, index)
+    filed = claim(world, index, [row["diagnosis_id"] for row in diagnoses], known)
     bits = world.ids.draw("encounter", index)
     return {
         **_CONSTANT,
         **_parties(world, index),
         "external_id": external_id(index),
         "date_of_service": world.date_of_service(index).isoformat(),
-        "billable_status": "NOT_BILLABLE" if filed["status"] == "not_billable" else "BILLABLE",
+        "billable_status": "NOT_BILLABLE" if known.status == "not_billable" else "BILLABLE",
         "encounter_id": encounter_id,
         "claims": [filed],
         "billing_provider": organization.billing_provider,
@@ -76,18 +78,18 @@ def encounter(world: World, organization: Organization, index: int) -> dict[str,
         "service_facility": organization.facilities[(bits >> 8) % FACILITIES],
         "url": f"https://app.joincandidhealth.com/claims/{filed['claim_id']}",
         "diagnoses": diagnoses,
-        "owner_of_next_action": "CANDID" if world.is_open(index) else "NONE",
-        "last_submitted_at": created if filed["clearinghouse"] else None,
+        "owner_of_next_action": known.owner,
+        "last_submitted_at": None if known.submitted is None else microseconds(world.reached(index, known.submitted)),
         "created_at": created,
-        "next_responsible_party": _next_party(world, index, filed),
+        "next_responsible_party": _next_party(world, index, known),
         "organization_id": organization.id,
     }
 
 
-def _next_party(world: World, index: int, filed: dict[str, Any]) -> str:
-    if world.owes(index):
+def _next_party(world: World, index: int, known: Standing) -> str:
+    if known.eras and world.owing(index):
         return "patient"
-    return "none" if filed["eras"] or filed["status"] == "not_billable" else "primary"
+    return "none" if known.eras or known.status == "not_billable" else "primary"
 
 
 def _diagnoses(world: World, index: int, encounter_id: str, created: str) -> list[dict[str, Any]]:
@@ -173,20 +175,23 @@ def _subscriber(world: World, number: int, coverage: int, who: Person, address: 
     }
 
 
-def event_type(world: World, index: int) -> str:
-    return STATUS_UPDATED if index & 1 else CREATED
-
-
-def event(world: World, index: int) -> dict[str, Any]:
-    """Event `index` (Candid: GET /api/events/v1/{event_id}); the payload's keys are invented."""
-    subject, happened = world.event(index)
+def event(world: World, index: int) -> dict[str, Any] | None:
+    """Event `index` (Candid: GET /api/events/v1/{event_id}), if there is one; the payload's keys are invented."""
+    known = world.event(index)
+    if known is None:
+        return None
+    subject, stage = known
     return {
         "id": world.ids.uuid("event", index),
         "created_at": microseconds(world.event_recorded(index)),
-        "timestamp": microseconds(happened),
-        "event_type": STATUS_UPDATED if index & 1 else CREATED,
+        "timestamp": microseconds(world.event_happened(index)),
+        "event_type": STATUS_UPDATED if stage else CREATED,
         "schema_version": "1",
-        "payload": {"encounter_id": world.ids.uuid("encounter", subject)},
+        "payload": {
+            "encounter_id": world.ids.uuid("encounter", subject),
+            "claim_id": world.ids.uuid("claim", subject),
+            "claim_status": path(world, subject)[stage],
+        },
     }
 
 

@@ -24,6 +24,8 @@ _CLINICIANS: Final = (
     *(("Ada", "Marlow"), ("Bruno", "Sefton"), ("Clara", "Winslow"), ("David", "Okoro"), ("Elena", "Vargas")),
     *(("Farid", "Nasser"), ("Grace", "Lindqvist"), ("Hugo", "Tanaka")),
 )
+# Family medicine, internal medicine, psychiatry, physical therapy.
+_TAXONOMIES: Final = ("207Q00000X", "207R00000X", "2084P0800X", "225100000X")
 CLINICIANS: Final = len(_CLINICIANS)
 FACILITIES: Final = 4
 
@@ -66,7 +68,7 @@ class Organization:
             "address": _address(number),
             "tax_id": f"{900_000_000 + number}",
             "npi": self.npi(number),
-            "taxonomy_code": "207Q00000X",
+            "taxonomy_code": _TAXONOMIES[number % len(_TAXONOMIES)],
             "qualifier": None,
             "provider_commercial_license_type": None,
             "secondary_identification": None,

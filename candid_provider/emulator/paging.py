@@ -87,8 +87,12 @@ def page(
     *,
     keep: Callable[[Record], bool] | None = None,
     descending: bool = False,
+    most_seen: int | None = None,
 ) -> Record:
-    """One page of the rows that `load` gives a record for and `keep` accepts, from the request's token on."""
+    """One page of the rows that `load` gives a record for and `keep` accepts, from the request's token on.
+
+    A page for which `most_seen` rows were looked at ends there, however few of them it holds.
+    """
     limit, start = limit_of(asked), asked.state.page_tokens.read(asked)
 
     def kept(keys: Iterable[Key]) -> Iterator[tuple[Key, Record]]:
@@ -97,11 +101,13 @@ def page(
             if record is not None and (keep is None or keep(record)):
                 yield key, record
 
-    found = list(islice(kept(rows.walk(start, descending=descending)), limit + 1))
-    following = found.pop()[0] if len(found) > limit else None
+    keys = rows.walk(start, descending=descending)
+    found = list(islice(kept(islice(keys, most_seen)), limit + 1))
+    following = found.pop()[0] if len(found) > limit else next(keys, None)
     previous = None
     if start is not None and asked.endpoint.paging and asked.endpoint.paging.prev:
-        before = (pair for pair in kept(rows.walk(start, descending=not descending)) if pair[0] != start)
+        back = islice(rows.walk(start, descending=not descending), most_seen)
+        before = (pair for pair in kept(back) if pair[0] != start)
         earlier = [key for key, _ in islice(before, limit)]
         previous = earlier[-1] if earlier else None
 

@@ -94,19 +94,30 @@ def patient(world: World, organization: Organization, index: int) -> dict[str, A
 
 
 def appointment(world: World, organization: Organization, index: int) -> dict[str, Any]:
-    """The appointment that became encounter `index` (Candid: GET /appointments/v1/{id})."""
-    bits = world.ids.draw("appointment", index)
-    start = world.created(index) // (15 * _MINUTE) * 15 * _MINUTE
+    """Appointment `index`, of an encounter or of a visit still to come (Candid: GET /appointments/v1/{id})."""
+    bits, visit = world.ids.draw("appointment", index), world.visit_of(index)
     return {
         **_APPOINTMENT_UNSET,
         **_row(world, organization, "appointment", index),
-        "patient_id": world.ids.uuid("patient", world.patient_of(index)),
-        "start_timestamp": milliseconds(start),
-        "status": "NO_SHOW" if bits % 20 == 0 else "CHECKED_OUT",
+        "patient_id": world.ids.uuid("patient", world.patient_of(visit)),
+        "start_timestamp": milliseconds(_start(world, visit)),
+        "status": _status(world, visit, bits),
         "service_duration": (15, 30, 45, 60)[bits >> 8 & 3],
         "services": [{"universal_service_identifier": "MD_Visit", "start_timestamp": None}],
         "placer_appointment_id": f"appt-{index:08d}",
     }
+
+
+def _start(world: World, visit: int) -> int:
+    # The quarter of an hour before the encounter was created, or the first one of the future.
+    quarter = 15 * _MINUTE
+    return (world.created(visit) // quarter + (visit >= world.encounters)) * quarter
+
+
+def _status(world: World, visit: int, bits: int) -> str:
+    if visit >= world.encounters:
+        return "PENDING"
+    return "NO_SHOW" if bits % 20 == 0 else "CHECKED_OUT"
 
 
 def coverage(world: World, organization: Organization, index: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from candid_provider.emulator.answers import invalid
-from candid_provider.emulator.data import EPOCH
+from candid_provider.emulator.clock import EPOCH
 
 
 class Query:

@@ -12,7 +12,9 @@ _PARAMETER = "{}"
 
 
 class Match(NamedTuple):
-    endpoint: Endpoint
+    """What a path leads to; no endpoint for a path that is none of Candid's."""
+
+    endpoint: Endpoint | None
     path: dict[str, str]
 
 

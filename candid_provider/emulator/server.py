@@ -18,6 +18,7 @@ import uvicorn
 from candid_provider.emulator.app import App, Emulation
 from candid_provider.emulator.config import EmulatorConfig, add_arguments, config_from
 from candid_provider.emulator.people import MARKERS
+from candid_provider.emulator.received import ReceivedRequest
 from candid_provider.emulator.tokens import Clock
 
 __all__ = ["Emulator", "EmulatorConfig", "add_arguments", "config_from", "main", "run", "running", "serve"]
@@ -35,10 +36,23 @@ class Emulator:
         self.config = emulation.config
         self.url = url
         self.markers = MARKERS
+        self.faults = emulation.faults
 
     def stats(self) -> dict[str, Any]:
         """The same as GET /_emulator/stats, without a request."""
         return self._emulation.stats()
+
+    def requests(self, *, route: str | None = None, status: int | str | None = None) -> list[ReceivedRequest]:
+        """The log of what was received, oldest first; `route` as in a fault rule, `status` a number or "cut"."""
+        return self._emulation.received.requests(route=route, status=status)
+
+    def duplicate_external_ids(self) -> list[dict[str, Any]]:
+        """External ids that were written to one route more than once."""
+        return self._emulation.received.duplicate_external_ids()
+
+    def forget_requests(self) -> int:
+        """Empty the log of what was received; how many entries it had."""
+        return self._emulation.received.clear()
 
     def tokens(self) -> list[str]:
         """The bearers given out that still live: what must not be found in a log."""
@@ -74,6 +88,18 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, which waits at its end for requests that hang on purpose unless they are let go."""
+
+    def __init__(self, settings: uvicorn.Config, emulation: Emulation) -> None:
+        super().__init__(settings)
+        self._emulation = emulation
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._emulation.faults.release()
+        await super().shutdown(sockets)
+
+
 def _server(emulation: Emulation) -> uvicorn.Server:
     settings = uvicorn.Config(
         App(emulation),
@@ -87,7 +113,7 @@ def _server(emulation: Emulation) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
-    return uvicorn.Server(settings)
+    return _Server(settings, emulation)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from candid_provider.emulator.agenda import Agenda
 from candid_provider.emulator.clock import WorldClock
 from candid_provider.emulator.collection import Collection, Kind
 from candid_provider.emulator.config import EmulatorConfig
@@ -28,6 +29,7 @@ class State:
         self.organization = Organization(self.world.ids)
         sizes = (config.seed, config.starts_at, config.days, config.encounters, config.patients, config.payers)
         self.page_tokens = PageTokens(repr(sizes))
+        self.agenda = Agenda(self.clock.now)
         self.ledger = Ledger(self)
         self._collections: dict[str, Collection] = {}
 

@@ -83,6 +83,13 @@ class Tokens:
         now = self._clock()
         return [token for token, expiry in self._live.items() if now < expiry]
 
+    def expire(self, authorization: str | None) -> bool:
+        """Make the token of an Authorization header invalid; whether it still lived."""
+        alive = self.accepts(authorization)
+        if alive:
+            del self._live[(authorization or "").partition(" ")[2].strip()]
+        return alive
+
     def revoke(self) -> int:
         """Make every token minted so far invalid; how many there were."""
         revoked, self._live = len(self._live), {}

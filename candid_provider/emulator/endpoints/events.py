@@ -8,25 +8,29 @@ from candid_provider.emulator import encounters
 from candid_provider.emulator.answers import not_found
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.data import EVENT_RETENTION_DAYS, microseconds
+from candid_provider.emulator.data import EVENT_RETENTION, microseconds
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.feed import Key
 from candid_provider.emulator.paging import page
 from candid_provider.emulator.state import State
+
+
+def _seeded(state: State, index: int) -> Record | None:
+    return encounters.event(state.world, index) if index in state.world.event_rows() else None
+
 
 EVENTS: Final = Kind(
     "event",
     "id",
-    count=lambda state: state.world.event_rows().stop,
-    make=lambda state, index: encounters.event(state.world, index),
+    count=lambda state: state.world.events_end,
+    make=_seeded,
     created=lambda state, index: state.world.event_recorded(index),
 )
-_RETENTION: Final = EVENT_RETENTION_DAYS * 86_400_000_000
 
 
-def emit(state: State, event_type: str, payload: dict[str, Any]) -> None:
-    """Record that something happened just now; the payload holds ids and statuses only."""
-    events, now = state.of(EVENTS), microseconds(state.clock.now())
+def emit(state: State, event_type: str, payload: dict[str, Any], at: int | None = None) -> None:
+    """Record that something happened just now, or `at` an instant; the payload holds ids and statuses only."""
+    happened = state.clock.tick() if at is None else at
+    events, now = state.of(EVENTS), microseconds(happened)
     events.add(
         {
             "id": events.new_id(),
@@ -35,7 +39,8 @@ def emit(state: State, event_type: str, payload: dict[str, Any]) -> None:
             "event_type": event_type,
             "schema_version": "1",
             "payload": payload,
-        }
+        },
+        happened,
     )
 
 
@@ -44,15 +49,15 @@ def list_events(asked: Asked) -> Record:
     query, state = asked.query, asked.state
     events, wanted = state.of(EVENTS), set(query.texts("event_types"))
     first, last = query.instant("created_after"), query.instant("created_before")
-    oldest = state.clock.now() - _RETENTION
-    rows = events.by_creation(state.world.event_rows()).between(max(first or oldest, oldest), last)
+    created, updated = (not wanted or name in wanted for name in (encounters.CREATED, encounters.STATUS_UPDATED))
+    oldest = state.clock.now() - EVENT_RETENTION
+    seeded = state.world.event_rows(created=created, updated=updated)
+    rows = events.by_creation(seeded).between(max(first or oldest, oldest), last)
 
-    def load(key: Key) -> Record | None:
-        if wanted and not key.written and encounters.event_type(state.world, key.number) not in wanted:
-            return None
-        return events.created_record(key)
+    def is_wanted(event: Record) -> bool:
+        return not wanted or event["event_type"] in wanted
 
-    return page(asked, rows, load, keep=lambda row: not wanted or row["event_type"] in wanted, descending=True)
+    return page(asked, rows, events.created_record, keep=is_wanted, descending=True)
 
 
 @answers("events.v_1.get")

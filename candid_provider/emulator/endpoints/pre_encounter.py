@@ -21,7 +21,7 @@ PATIENTS: Final = Kind(
 APPOINTMENTS: Final = Kind(
     "appointment",
     "id",
-    count=lambda state: state.world.encounters,
+    count=lambda state: state.world.appointments,
     make=lambda state, index: pre_encounter.appointment(state.world, state.organization, index),
     updated=lambda state, index: state.world.updated("appointment", index),
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from candid_provider.emulator import encounters, organization
 from candid_provider.emulator.answers import missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
-from candid_provider.emulator.endpoints.encounters import ENCOUNTERS
+from candid_provider.emulator.endpoints import encounter_kinds
+from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.endpoints.payers import PAYERS, as_v3
 from candid_provider.emulator.organization import CLINICIANS, FACILITIES
 from candid_provider.emulator.state import State
@@ -40,18 +42,18 @@ class Claimed(NamedTuple):
 def find_claim(state: State, claim_id: str) -> Claimed | None:
     """The claim with an id."""
     claim_id = claim_id.lower()
-    index = state.world.ids.index("claim", claim_id, state.world.encounters)
-    return _find(state, index, lambda claim: bool(claim["claim_id"] == claim_id))
+    encounter = encounter_kinds.encounter_of_claim(state, claim_id)
+    return _claim_in(encounter, lambda claim: bool(claim["claim_id"] == claim_id))
 
 
 def find_line(state: State, service_line_id: str) -> Claimed | None:
     """The claim with a service line of this id."""
-    index = state.world.ids.index("service_line", service_line_id.lower(), 4 * state.world.encounters)
+    encounter = encounter_kinds.encounter_of_service_line(state, service_line_id.lower())
 
     def has_line(claim: Record) -> bool:
         return any(line["service_line_id"] == service_line_id.lower() for line in claim["service_lines"])
 
-    return _find(state, None if index is None else index // 4, has_line)
+    return _claim_in(encounter, has_line)
 
 
 def index_of_encounter(external_id: str) -> int | None:
@@ -67,31 +69,18 @@ def find_by_encounter_external_id(state: State, external_id: str) -> Claimed | N
     return Claimed(encounter, encounter["claims"][0]) if encounter and encounter["claims"] else None
 
 
-def _find(state: State, index: int | None, fits: Any) -> Claimed | None:
-    rows = state.of(ENCOUNTERS)
-    if index is not None and (record := rows.get(rows.id_of(index))) is not None:
-        found = _claim_in(record, fits)
-        if found is not None:
-            return found
-    # Written encounters are few, and their claims have ids of their own making.
-    for key in rows.by_update(range(0)).walk(descending=True):
-        record = rows.updated_record(key)
-        if record is not None and (found := _claim_in(record, fits)) is not None:
-            return found
-    return None
+def _claim_in(encounter: Record | None, fits: Callable[[Record], bool]) -> Claimed | None:
+    claims = encounter["claims"] if encounter else []
+    return next((Claimed(encounter, claim) for claim in claims if encounter and fits(claim)), None)
 
 
-def _claim_in(encounter: Record, fits: Any) -> Claimed | None:
-    return next((Claimed(encounter, claim) for claim in encounter["claims"] if fits(claim)), None)
-
-
-def encounter_of_claim(state: State, claim_id: str) -> range:
+def seeded_with_claim(state: State, claim_id: str) -> range:
     """The seeded encounter with a claim, as a range of at most one."""
     index = state.world.ids.index("claim", claim_id, state.world.encounters)
     return range(0) if index is None else range(index, index + 1)
 
 
-def encounter_of_line(state: State, service_line_id: str) -> range:
+def seeded_with_line(state: State, service_line_id: str) -> range:
     """The seeded encounter with a service line, as a range of at most one."""
     index = state.world.ids.index("service_line", service_line_id, 4 * state.world.encounters)
     return range(0) if index is None else range(index // 4, index // 4 + 1)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from heapq import merge
 from typing import Final
 
 from candid_provider.emulator.answers import missing, not_emulated
 from candid_provider.emulator.asked import Asked
+from candid_provider.emulator.clock import EPOCH
 from candid_provider.emulator.collection import Collection, Kind, Record
-from candid_provider.emulator.data import EPOCH
 from candid_provider.emulator.endpoints import references
 from candid_provider.emulator.endpoints.fields import choice, instant, updated
 from candid_provider.emulator.endpoints.invoices import known_invoice
-from candid_provider.emulator.feed import Feed, Key
+from candid_provider.emulator.feed import Key, Sorted
 from candid_provider.emulator.paging import page, page_of, sorted_by
 from candid_provider.emulator.settlements import Series
 from candid_provider.emulator.state import State
@@ -45,7 +43,7 @@ class Listing:
         field = asked.query.choice("sort", (self.dated, *self.sorts)) or self.dated
         descending = (asked.query.choice("sort_direction", ("asc", "desc")) or "desc") == "desc"
         rows = asked.state.of(self.kind)
-        dated = Dated(asked.state, rows, seeded, self.dated, descending=descending)
+        dated = _by_date(asked.state, rows, seeded, self.dated, descending=descending)
 
         def load(key: Key) -> Record | None:
             if not key.written and (rows.is_changed(key.number) or not may(key.number)):
@@ -60,33 +58,13 @@ class Listing:
         return page_of(asked, sorted_by(found, field, descending=descending))
 
 
-class Dated(Feed):
+def _by_date(state: State, rows: Collection, seeded: range, field: str, *, descending: bool) -> Sorted:
     """Transactions by the date they carry, which their writers chose freely; those without one come last."""
-
-    def __init__(self, state: State, rows: Collection, seeded: range, field: str, *, descending: bool) -> None:
-        super().__init__(seeded, lambda index: rows.kind.updated(state, index))
-        undated = -_UNDATED if descending else _UNDATED
-        keys = rows.by_update(range(0)).walk()
-        live = ((key, record) for key in keys if (record := rows.updated_record(key)) is not None)
-        self._keys = sorted(Key(_order(record[field], undated), 1, key.number) for key, record in live)
-
-    @property
-    def has_written(self) -> bool:
-        return bool(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._base) + len(self._keys)
-
-    def walk(self, start: Key | None = None, *, descending: bool = False) -> Iterator[Key]:
-        base, keys = self._base, self._keys
-        if start is not None:
-            side = bisect_right if start.written or descending else bisect_left
-            edge = side(base, start.order, key=self._order_of)
-            cut = bisect_right(keys, start) if descending else bisect_left(keys, start)
-            base, keys = (base[:edge], keys[:cut]) if descending else (base[edge:], keys[cut:])
-        if descending:
-            base, keys = base[::-1], keys[::-1]
-        return merge((Key(self._order_of(number), 0, number) for number in base), keys, reverse=descending)
+    undated = -_UNDATED if descending else _UNDATED
+    keys = rows.by_update(range(0)).walk()
+    live = ((key, record) for key in keys if (record := rows.updated_record(key)) is not None)
+    dated = [Key(_order(record[field], undated), 1, key.number) for key, record in live]
+    return Sorted(seeded, lambda index: rows.kind.updated(state, index), dated)
 
 
 def _order(moment: str | None, undated: int) -> int:
@@ -129,9 +107,9 @@ def targeted(asked: Asked, series: Series) -> tuple[range, Callable[[Record], bo
     if patient is not None:
         seeded = overlap(seeded, series.indices(state.world, references.encounters_of_patient(state, patient)))
     if claim is not None:
-        seeded = overlap(seeded, series.indices(state.world, references.encounter_of_claim(state, claim)))
+        seeded = overlap(seeded, series.indices(state.world, references.seeded_with_claim(state, claim)))
     if line is not None:
-        seeded = overlap(seeded, series.indices(state.world, references.encounter_of_line(state, line)))
+        seeded = overlap(seeded, series.indices(state.world, references.seeded_with_line(state, line)))
 
     def fits(row: Record) -> bool:
         targets = [part["target"] for part in row["allocations"]]

@@ -96,9 +96,9 @@ def list_write_offs(asked: Asked) -> Record:
     if patient is not None:
         seeded = overlap(seeded, WRITE_OFFS.indices(state.world, references.encounters_of_patient(state, patient)))
     if claim is not None:
-        seeded = overlap(seeded, WRITE_OFFS.indices(state.world, references.encounter_of_claim(state, claim)))
+        seeded = overlap(seeded, WRITE_OFFS.indices(state.world, references.seeded_with_claim(state, claim)))
     if line is not None:
-        seeded = overlap(seeded, WRITE_OFFS.indices(state.world, references.encounter_of_line(state, line)))
+        seeded = overlap(seeded, WRITE_OFFS.indices(state.world, references.seeded_with_line(state, line)))
     return _LISTING.answer(asked, seeded, _filter(asked, {_ACCOUNT_TYPES[kind] for kind in kinds}))
 
 

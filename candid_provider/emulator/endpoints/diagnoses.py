@@ -1,0 +1,103 @@
+"""Diagnoses of encounters (Candid: /api/diagnoses/v2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from candid_provider.emulator.answers import Refusal, declared, not_found, unprocessable
+from candid_provider.emulator.asked import Asked
+from candid_provider.emulator.collection import Record
+from candid_provider.emulator.data import microseconds
+from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS, encounter_of_diagnosis
+from candid_provider.emulator.endpoints.encounter_lines import CODE_TYPES, POINTERS, PRIMARY, diagnosis
+from candid_provider.emulator.endpoints.registry import answers
+
+_REQUIRED: Final = ("code_type", "code")
+_INDICATORS: Final = ("YES", "NO", "UNKNOWN", "NOT_APPLICABLE")
+
+
+@answers("diagnoses.create")
+def create(asked: Asked) -> Record:
+    encounters, given = asked.state.of(ENCOUNTERS), asked.body
+    record = encounters.get(given["encounter_id"])
+    if record is None:
+        raise not_found(given["encounter_id"])
+    _check(asked)
+    # Of diagnoses.update Candid declares that there is one primary diagnosis at most; it must hold here too.
+    if given["code_type"] in PRIMARY and (other := _primary(record, None)):
+        raise Refusal(422, {"detail": f"the encounter has a primary diagnosis already: {other}"})
+    at = asked.state.clock.tick()
+    made = diagnosis(asked.state, given, record["encounter_id"], at, microseconds(at))
+    record["diagnoses"].append(made)
+    encounters.put(record, at)
+    return made
+
+
+def _check(asked: Asked) -> None:
+    given = asked.body
+    if given.get("code_type") is not None and given["code_type"] not in CODE_TYPES:
+        raise unprocessable(asked.endpoint, "code_type", "is not one of the known values")
+    indicator = given.get("present_on_admission_indicator")
+    if indicator is not None and indicator not in _INDICATORS:
+        raise unprocessable(asked.endpoint, "present_on_admission_indicator", "is not one of the known values")
+
+
+def _primary(record: Record, itself: str | None) -> str | None:
+    others = (row for row in record["diagnoses"] if row["diagnosis_id"] != itself and row["code_type"] in PRIMARY)
+    return next((row["diagnosis_id"] for row in others), None)
+
+
+def _found(asked: Asked) -> tuple[Record, Record]:
+    """The encounter and its diagnosis that a request is about."""
+    identifier = asked.id.lower()
+    record = encounter_of_diagnosis(asked.state, identifier)
+    for row in record["diagnoses"] if record else ():
+        if row["diagnosis_id"] == identifier:
+            assert record is not None
+            return record, row
+    content = {"diagnosis_id": asked.id, "message": "There is no such diagnosis"}
+    raise declared(asked.endpoint, "DiagnosisNotFoundHTTPError", content)
+
+
+@answers("diagnoses.update")
+def update(asked: Asked) -> Record:
+    record, row = _found(asked)
+    given = asked.body
+    _check(asked)
+    if given.get("code_type") in PRIMARY and (other := _primary(record, row["diagnosis_id"])):
+        content = {
+            "existing_primary_diagnosis_id": other,
+            "new_primary_diagnosis_id": row["diagnosis_id"],
+            "message": "An encounter has one primary diagnosis at most",
+        }
+        raise declared(asked.endpoint, "DisallowMultiplePrimaryDiagnosisHTTPError", content)
+    at = asked.state.clock.tick()
+    for name in ("name", "code_type", "code", "present_on_admission_indicator"):
+        if name in given and not (given[name] is None and name in _REQUIRED):
+            row[name] = given[name]
+    row["updated_at"] = microseconds(at)
+    asked.state.of(ENCOUNTERS).put(record, at)
+    return row
+
+
+@answers("diagnoses.delete")
+def delete(asked: Asked) -> None:
+    record, row = _found(asked)
+    identifier = row["diagnosis_id"]
+    for claim in record["claims"]:
+        for line in claim["service_lines"]:
+            _release(asked, line, identifier)
+    record["diagnoses"].remove(row)
+    asked.state.of(ENCOUNTERS).put(record)
+
+
+def _release(asked: Asked, line: Record, identifier: str) -> None:
+    left = [line[pointer] for pointer in POINTERS if line[pointer] not in (None, identifier)]
+    if not left and any(line[pointer] == identifier for pointer in POINTERS):
+        content = {
+            "diagnosis_id": identifier,
+            "service_line_id": line["service_line_id"],
+            "message": "A service line must have one diagnosis at least",
+        }
+        raise declared(asked.endpoint, "ServiceLinesMustHaveAtLeastOneDiagnosisHTTPError", content)
+    line |= dict(zip(POINTERS, [*left, None, None, None, None], strict=False))

@@ -1,0 +1,154 @@
+"""Diagnoses and service lines of encounters that were written."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Final
+
+from candid_provider.emulator.answers import unprocessable
+from candid_provider.emulator.asked import Asked
+from candid_provider.emulator.catalogue import template
+from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.data import nulls
+from candid_provider.emulator.endpoints import encounter_parts as parts
+from candid_provider.emulator.endpoints.claim_lives import unadjudicated
+from candid_provider.emulator.endpoints.encounter_kinds import DIAGNOSES, SERVICE_LINES
+from candid_provider.emulator.state import State
+
+PRIMARY: Final = frozenset({"ABK", "BK"})
+CODE_TYPES: Final = (*("ABF", "ABJ", "ABK", "APR", "BF", "BJ", "BK", "PR", "DR", "LOI"),)
+POINTERS: Final = ("diagnosis_id_zero", "diagnosis_id_one", "diagnosis_id_two", "diagnosis_id_three")
+UNITS: Final = ("MJ", "UN")
+_GIVEN: Final = (
+    *("modifiers", "has_epsdt_indicator", "has_family_planning_indicator", "quantity", "units"),
+    *("charge_amount_cents", "place_of_service_code", "description", "date_of_service"),
+    *("end_date_of_service", "test_results", "note", "prior_authorization_number", "external_id"),
+    *("procedure_code", "revenue_code", "custom_procedure_code", "denial_reason", *POINTERS),
+)
+_DRUG: Final = nulls(
+    """
+    service_id_qualifier national_drug_code national_drug_unit_count measurement_unit_code
+    link_sequence_number pharmacy_prescription_number conversion_formula drug_description
+    """
+)
+_REQUIRED: Final = ("quantity", "units", "procedure_code", "date_of_service")
+
+
+def own(state: State, kind: Kind, encounter_id: str, at: int, number: int) -> str:
+    """The id for the next part of an encounter, by which the encounter will be found."""
+    owners = state.of(kind)
+    identifier = owners.new_id()
+    owners.add({kind.id_field: identifier, "encounter_id": encounter_id, "number": number}, at)
+    return identifier
+
+
+def diagnosis(state: State, given: Record, encounter_id: str, at: int, now: str) -> Record:
+    return {
+        "name": given.get("name"),
+        "code_type": given["code_type"],
+        "code": given["code"],
+        "present_on_admission_indicator": given.get("present_on_admission_indicator"),
+        "encounter_id": encounter_id,
+        "diagnosis_id": own(state, DIAGNOSES, encounter_id, at, 0),
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def check_diagnoses(asked: Asked, given: Any) -> None:
+    """Each diagnosis has a known code type, and one of them at most is the primary one."""
+    for number, item in enumerate(given):
+        if item["code_type"] not in CODE_TYPES:
+            raise unprocessable(asked.endpoint, f"diagnoses.{number}.code_type", "is not one of the known values")
+    if sum(item["code_type"] in PRIMARY for item in given) > 1:
+        raise unprocessable(asked.endpoint, "diagnoses", "must have one primary diagnosis at most")
+
+
+def check_lines(asked: Asked, given: Any, diagnoses: int, *, pointers: bool) -> None:
+    """Each service line points at diagnoses that are there; `pointers`: at one of them at least."""
+    if not isinstance(given, list):
+        raise unprocessable(asked.endpoint, "service_lines", "must be a list")
+    for number, line in enumerate(given):
+        where = f"service_lines.{number}"
+        if not isinstance(line, dict):
+            raise unprocessable(asked.endpoint, where, "must be an object")
+        for name in ("procedure_code", "quantity", "units") if pointers else ("quantity", "units"):
+            if line.get(name) is None:
+                raise unprocessable(asked.endpoint, f"{where}.{name}", "is required")
+        check_line(asked, line, f"{where}.")
+        pointed = line.get("diagnosis_pointers") or []
+        if (pointers and not pointed) or any(not _is_index(place, diagnoses) for place in pointed):
+            raise unprocessable(
+                asked.endpoint, f"{where}.diagnosis_pointers", "must point at the encounter's diagnoses"
+            )
+
+
+def _is_index(place: Any, count: int) -> bool:
+    return isinstance(place, int) and not isinstance(place, bool) and 0 <= place < count
+
+
+def check_line(asked: Asked, given: Record, where: str = "") -> None:
+    """What was given of a service line has values that can be."""
+    if given.get("units") is not None and given["units"] not in UNITS:
+        raise unprocessable(asked.endpoint, f"{where}units", "must be MJ or UN")
+    charge = given.get("charge_amount_cents")
+    if charge is not None and (isinstance(charge, bool) or not isinstance(charge, int)):
+        raise unprocessable(asked.endpoint, f"{where}charge_amount_cents", "must be a whole number")
+    if given.get("quantity") is not None and not _is_decimal(given["quantity"]):
+        raise unprocessable(asked.endpoint, f"{where}quantity", "must be a decimal number in a string")
+    check_dates(asked, given, ("date_of_service", "end_date_of_service"), where)
+
+
+def _is_decimal(text: Any) -> bool:
+    return isinstance(text, str) and text.replace(".", "", 1).isdigit() and text.isascii()
+
+
+def check_dates(asked: Asked, given: Record, names: tuple[str, ...], where: str = "") -> None:
+    for name in names:
+        value = given.get(name)
+        try:
+            if value is not None:
+                date.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise unprocessable(asked.endpoint, f"{where}{name}", "must be a date, YYYY-MM-DD") from None
+
+
+def line(state: State, given: Record, claim_id: str, encounter: Record, at: int, now: str) -> Record:
+    """A new service line of an encounter; what was not given of it is the encounter's."""
+    made: Record = template("service_lines.v_2.create") | {name: given.get(name) for name in _GIVEN}
+    for pointer, place in zip(POINTERS, given.get("diagnosis_pointers") or (), strict=False):
+        made[pointer] = encounter["diagnoses"][place]["diagnosis_id"]
+    made["modifiers"] = made["modifiers"] or []
+    made["procedure_code"] = made["procedure_code"] or ""
+    made["place_of_service_code"] = made["place_of_service_code"] or encounter["place_of_service_code"]
+    made["date_of_service"] = made["date_of_service"] or encounter["date_of_service"]
+    made["date_of_service_range"] = _range(made)
+    made["drug_identification"] = _drug(given.get("drug_identification"))
+    place = encounter["billing_provider"]["address"]
+    made["ordering_provider"] = parts.provider(state, given.get("ordering_provider"), place)
+    made |= unadjudicated(made["charge_amount_cents"])
+    identifier = own(
+        state, SERVICE_LINES, encounter["encounter_id"], at, len(encounter["claims"][0]["service_lines"])
+    )
+    return made | {"service_line_id": identifier, "claim_id": claim_id, "created_at": now}
+
+
+def change_line(state: State, record: Record, given: Record) -> None:
+    """Change what was given of a service line; null clears what can be empty."""
+    for name in _GIVEN:
+        if name in given and not (given[name] is None and name in _REQUIRED):
+            record[name] = given[name]
+    record["modifiers"] = record["modifiers"] or []
+    if "drug_identification" in given:
+        record["drug_identification"] = _drug(given["drug_identification"])
+    record["date_of_service_range"] = _range(record)
+    if record["paid_amount_cents"] is None:
+        record |= unadjudicated(record["charge_amount_cents"])
+
+
+def _range(made: Record) -> Record:
+    return {"start_date": made["date_of_service"], "end_date": made["end_date_of_service"]}
+
+
+def _drug(given: Record | None) -> Record | None:
+    return None if given is None else parts.filled(_DRUG, given)

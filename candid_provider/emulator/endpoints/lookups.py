@@ -1,0 +1,25 @@
+"""Records of other areas, asked for through the endpoints that answer them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from candid_provider.emulator.answers import Refusal
+from candid_provider.emulator.asked import Asked
+from candid_provider.emulator.catalogue import endpoints
+from candid_provider.emulator.endpoints.registry import HANDLERS
+from candid_provider.emulator.query import Query
+
+
+def is_emulated(endpoint_id: str) -> bool:
+    return endpoint_id in HANDLERS
+
+
+def fetched(asked: Asked, endpoint_id: str, identifier: str) -> Any:
+    """What an endpoint answers for an id; None when it refuses, as it does for an unknown one."""
+    endpoint = endpoints()[endpoint_id]
+    path = {endpoint.path_params[0].name: identifier}
+    try:
+        return HANDLERS[endpoint_id](Asked(asked.state, endpoint, path, Query(())))
+    except Refusal:
+        return None
