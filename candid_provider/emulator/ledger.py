@@ -70,13 +70,21 @@ class Ledger:
         self._undone.add(identifier)
         self._touch(account, allocations)
 
+    def arise(self, encounter: Record, at: int) -> None:
+        """The claim of an encounter that was written has left its patient a balance."""
+        for claim in encounter["claims"]:
+            self._note(Touch(claim["claim_id"], encounter["encounter_id"]), at)
+
     def _touch(self, account: str, allocations: Iterable[Record]) -> None:
         for target in (row["target"] for row in allocations if "claim_id" in row["target"]):
             self._claims.add(target["claim_id"])
             if account in PATIENT_ACCOUNTS:
-                self._latest[target["claim_id"]] = len(self.touches)
-                self.touches.append(Touch(target["claim_id"], target["encounter_id"]))
-                self.touched_at.append(self._state.clock.now())
+                self._note(Touch(target["claim_id"], target["encounter_id"]), self._state.clock.now())
+
+    def _note(self, touch: Touch, at: int) -> None:
+        self._latest[touch.claim_id] = len(self.touches)
+        self.touches.append(touch)
+        self.touched_at.append(at)
 
     # --- reading
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from candid_provider.emulator import running
+from candid_provider.emulator.catalogue import required_body
 
 from .conftest import SMALL, Api, connected
 
@@ -33,6 +34,20 @@ def untouched(api: Api) -> tuple[dict[str, Any], dict[str, Any]]:
         ):
             return row, encounter
     raise AssertionError("every claim was paid on")
+
+
+def created(api: Api, external_id: str) -> dict[str, Any]:
+    """An encounter of one's own, with one service line."""
+    line = {"procedure_code": "99213", "quantity": "1", "units": "UN", "diagnosis_pointers": [0]}
+    body = required_body("encounters.v_4.create") | {
+        "external_id": external_id,
+        "date_of_service": "2026-03-15",
+        "service_lines": [line | {"charge_amount_cents": 9_900}],
+    }
+    answer = api.http.post("/api/encounters/v4", json=body)
+    assert answer.status_code == 200, answer.text
+    encounter: dict[str, Any] = answer.json()
+    return encounter
 
 
 def pay(api: Api, row: dict[str, Any], cents: int, **target: Any) -> dict[str, Any]:
@@ -151,3 +166,38 @@ def test_what_the_inventory_cannot_be_asked_with_is_its_own_error(api: Api, name
     answer = api.get(INVENTORY, **{name: value})
     assert (answer.status_code, answer.json()["errorName"]) == (422, "InvalidFiltersError")
     assert name in answer.json()["content"]["message"]
+
+
+def test_claims_that_are_adjudicated_later_come_in_at_their_instants_and_payments_stay(own: Api) -> None:
+    encounter = own.ok("/api/encounters/v4", limit=1)["items"][0]
+    row = {"patient_external_id": encounter["patient"]["external_id"]}
+    pay(own, row, 2_000, type="claim_by_id", value=encounter["claims"][0]["claim_id"])
+    before = own.rows(INVENTORY)
+    own.http.post("/_emulator/clock", json={"advance": 86_400 * SMALL.days})
+    after = own.rows(INVENTORY)
+    assert after == sorted(after, key=lambda row: str(row["timestamp"]))
+    assert after[: len(before) - 1] == before[:-1]
+    assert len(after) > len(before)
+    assert len({row["claim_id"] for row in after}) == len(after)
+    for row in after[-9:]:
+        shown = own.ok(f"/api/encounters/v4/{row['encounter_id']}")["claims"][0]["service_lines"]
+        items = own.ok(f"{ITEMIZED}/{row['claim_id']}")
+        paid = items["claim_level_patient_payments"]["total_payment_cents"]
+        assert items["patient_balance_cents"] == sum(line["patient_balance_cents"] for line in shown) - paid
+
+
+def test_an_encounter_of_ones_own_comes_into_the_inventory_when_it_leaves_a_balance(own: Api) -> None:
+    made = [created(own, f"own-{number}") for number in range(9)]
+    own.http.post("/_emulator/clock", json={"advance": 86_400 * SMALL.days})
+    listed = {row["encounter_id"]: row for row in own.rows(INVENTORY)}
+    owing = [
+        row["encounter_id"]
+        for row in (own.ok(f"/api/encounters/v4/{each['encounter_id']}") for each in made)
+        if any(line["patient_balance_cents"] for line in row["claims"][0]["service_lines"])
+    ]
+    assert owing
+    assert {name for name in (row["encounter_id"] for row in made) if name in listed} == set(owing)
+    claim_id = listed[owing[0]]["claim_id"]
+    owed = own.ok(f"{ITEMIZED}/{claim_id}")["patient_balance_cents"]
+    pay(own, listed[owing[0]], 40, type="claim_by_id", value=claim_id)
+    assert own.ok(f"{ITEMIZED}/{claim_id}")["patient_balance_cents"] == owed - 40

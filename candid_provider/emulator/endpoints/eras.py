@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from candid_provider.emulator.collection import Record
-from candid_provider.emulator.endpoints.encounters import ENCOUNTERS
+from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.endpoints.references import Claimed
+from candid_provider.emulator.lives import STAGES
 from candid_provider.emulator.state import State
-
-# A claim may have an ERA for each of its stages: their numbers are told apart by how many those are.
-_ERAS_PER_CLAIM: Final = (1, 6)
 
 
 def claim_of_era(state: State, era_id: str) -> Claimed | None:
     """The claim that an ERA is about."""
-    world, rows = state.world, state.of(ENCOUNTERS)
-    number = world.ids.index("era", era_id, max(_ERAS_PER_CLAIM) * world.encounters)
-    for index in {number // most for most in _ERAS_PER_CLAIM} if number is not None else ():
-        encounter = rows.get(rows.id_of(index)) if index < world.encounters else None
-        for claim in encounter["claims"] if encounter else ():
-            if any(era["era_id"] == era_id for era in claim["eras"]):
-                return Claimed(encounter, claim)  # type: ignore[arg-type]
+    rows = state.of(ENCOUNTERS)
+    number = state.world.ids.index("era", era_id, STAGES * state.world.encounters)
+    if number is not None:
+        return _with_era(rows.get(rows.id_of(number // STAGES)), era_id)
+    found = (_with_era(record, era_id) for _, record, _ in rows.written_rows())
+    return next((claimed for claimed in found if claimed), None)
+
+
+def _with_era(encounter: Record | None, era_id: str) -> Claimed | None:
+    for claim in encounter["claims"] if encounter else ():
+        if encounter and any(era["era_id"] == era_id for era in claim["eras"]):
+            return Claimed(encounter, claim)
     return None
 
 

@@ -10,7 +10,7 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints import references
-from candid_provider.emulator.endpoints.encounters import ENCOUNTERS
+from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.endpoints.references import Claimed
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.feed import Feed, Key
