@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 from candid_provider.emulator.answers import invalid, unprocessable
 from candid_provider.emulator.asked import Asked
@@ -78,3 +78,22 @@ def updated(asked: Asked, name: str, before: Any) -> Any:
     if kind != "set" or "value" not in order:
         raise unprocessable(asked.endpoint, name, 'must be {"type": "set", "value": ...} or {"type": "remove"}')
     return order["value"]
+
+
+_STATE_CODES: Final = """
+    AA AE AP AL AK AS AZ AR CA CO CT DC DE FL FM GA GU HI ID IL IN IA KS KY LA ME MD MA MH MI MN MP MS MO MT NE NV
+    NH NJ NM NY NC ND OH OK OR PA PR PW RI SC SD TN TX UT VI VT VA WA WV WI WY FC
+"""
+STATES: Final = tuple(_STATE_CODES.split())
+
+
+def regions(asked: Asked, value: Any) -> Any:
+    """The states that something holds in, or all of them."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    if kind == "national":
+        return {"type": kind}
+    if kind != "states" or not isinstance(value.get("states"), list):
+        raise unprocessable(asked.endpoint, "regions", "must be national, or a list of states")
+    for state in value["states"]:
+        choice(asked, "regions.states", state or "", STATES)
+    return {"type": kind, "states": value["states"]}

@@ -134,7 +134,7 @@ def _method(asked: Asked, detail: Any) -> Record | None:
     if needed and not method.get(needed):
         raise unprocessable(asked.endpoint, f"{where}.payment_method.{needed}", "is required")
     facility = detail.get("organization_service_facility_id")
-    if facility is not None and not references.is_facility(asked.state, str(facility)):
+    if facility is not None and references.facility(asked, str(facility)) is None:
         raise missing(asked.endpoint, str(facility))
     known = {"type": method["type"]} | ({needed: method[needed]} if needed else {})
     if method["type"] == "card":

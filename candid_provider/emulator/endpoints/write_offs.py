@@ -210,14 +210,14 @@ def _of_insurance(asked: Asked, where: str, row: Record) -> Record:
     if not isinstance(target, dict):
         raise unprocessable(asked.endpoint, f"{where}.write_off_target", "is required")
     kind, value = target.get("type"), str(target.get("value")).lower()
-    exists: dict[Any, Callable[[State, str], Any]] = {
-        "service_line_id": references.find_line,
-        "claim_id": references.find_claim,
-        "billing_provider_id": references.is_provider,
+    exists: dict[Any, Callable[[], Any]] = {
+        "service_line_id": lambda: references.find_line(asked.state, value),
+        "claim_id": lambda: references.find_claim(asked.state, value),
+        "billing_provider_id": lambda: references.provider(asked, value),
     }
     if kind not in exists:
         raise unprocessable(asked.endpoint, f"{where}.write_off_target.type", "is not one of the known values")
-    if not exists[kind](asked.state, value):
+    if not exists[kind]():
         raise missing(asked.endpoint, value)
     known = references.identified_payer(asked, payer)
     return {"payer": known, "write_off_target": {"type": kind, "value": value}}
