@@ -7,6 +7,7 @@ first one does.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
@@ -119,11 +120,7 @@ class World:
 
     def stage(self, index: int) -> int:
         """The stage at which the claim of encounter `index` is now."""
-        passed, first = self._instants_passed(), index * STAGES
-        stage = STAGES - 1
-        while stage and first + self._offsets[stage] >= passed:
-            stage -= 1
-        return stage
+        return max(0, bisect_left(self._offsets, self._instants_passed() - index * STAGES) - 1)
 
     def claim_updated(self, index: int) -> int:
         """When the claim of encounter `index` last changed."""

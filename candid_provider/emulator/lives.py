@@ -22,10 +22,10 @@ ADJUDICATION: Final = 3
 # Candid defines no transitions; these are invented, and some go backwards. The stages at which a status can be
 # lie together without a gap, so that a search for it needs to look at one stretch of encounters only.
 _SETTLING: Final = """
-    10 coded submitted_to_payer era_received paid finalized_paid
+     9 coded submitted_to_payer era_received paid finalized_paid
      2 held_by_customer submitted_to_payer era_received paid finalized_paid
      2 missing_information coded submitted_to_payer paid finalized_paid
-     1 waiting_for_provider coded submitted_to_payer era_received finalized_paid
+     2 waiting_for_provider coded submitted_to_payer era_received finalized_paid
      1 coded submitted_to_payer rejected submitted_to_payer finalized_paid
      2 coded submitted_to_payer era_received era_requires_review paid
      1 missing_information waiting_for_provider submitted_to_payer era_received paid

@@ -9,11 +9,14 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
 
 import uvicorn
+from rich.console import Console
+from rich.progress import track
 
 from candid_provider.emulator.app import App, Emulation
 from candid_provider.emulator.config import EmulatorConfig, add_arguments, config_from
@@ -37,6 +40,15 @@ class Emulator:
         self.url = url
         self.markers = MARKERS
         self.faults = emulation.faults
+
+    @property
+    def connection(self) -> str:
+        """The value of an `AIRFLOW_CONN_*` variable that leads here."""
+        return _connection(self.config, self.url)
+
+    def advance(self, seconds: float) -> None:
+        """Let simulated time pass."""
+        self._emulation.state.clock.advance(seconds)
 
     def stats(self) -> dict[str, Any]:
         """The same as GET /_emulator/stats, without a request."""
@@ -124,6 +136,7 @@ def running(config: EmulatorConfig | None = None, *, clock: Clock = time.time) -
     run at once.
     """
     emulation = Emulation(config or EmulatorConfig(), clock)
+    deque(emulation.precompute(), maxlen=0)
     listener = _listen("127.0.0.1", 0)
     url, server = _url(listener), _server(emulation)
     thread = threading.Thread(target=server.run, args=([listener],), name="candid-emulator", daemon=True)
@@ -167,9 +180,18 @@ def serve(
                 print(f"error: cannot listen on {host} port {number}: {problem}", file=sys.stderr)
                 return 1
         with suppress(_Ended), _signals_end_it():
+            emulation = Emulation(config)
+            _precompute(emulation)
             print(_introduction(config, [_url(listener) for listener in listeners]), flush=True)
-            _server(Emulation(config)).run(listeners)
+            _server(emulation).run(listeners)
     return 0
+
+
+def _precompute(emulation: Emulation) -> None:
+    if emulation.precomputed is not None:
+        # At a terminal only: rich draws no bar elsewhere.
+        pages = -(-emulation.config.encounters // 100) or 1
+        deque(track(emulation.precompute(), "making pages", pages, console=Console(stderr=True)), maxlen=0)
 
 
 class _Ended(BaseException):
@@ -190,21 +212,19 @@ def _signals_end_it() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _connection(config: EmulatorConfig, url: str) -> str:
+    fields = {"conn_type": "candid", "login": config.client_id, "password": config.client_secret, "host": url}
+    return json.dumps(fields, separators=(",", ":"))
+
+
 def _introduction(config: EmulatorConfig, urls: list[str]) -> str:
-    connection = {
-        "conn_type": "candid",
-        "login": config.client_id,
-        "password": config.client_secret,
-        "host": urls[0],
-    }
-    compact = json.dumps(connection, separators=(",", ":"))
     return "\n".join(
         [
             *(f"listening on {url}" for url in urls),
             f"client id       {config.client_id}",
             f"client secret   {config.client_secret}",
             f"world           {config.encounters} encounters, {config.days} days to {config.as_of}",
-            f"AIRFLOW_CONN_CANDID_DEFAULT={compact}",
+            f"AIRFLOW_CONN_CANDID_DEFAULT={_connection(config, urls[0])}",
         ]
     )
 

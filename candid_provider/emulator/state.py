@@ -10,6 +10,7 @@ from candid_provider.emulator.clock import WorldClock
 from candid_provider.emulator.collection import Collection, Kind
 from candid_provider.emulator.config import EmulatorConfig
 from candid_provider.emulator.data import World, microseconds, milliseconds
+from candid_provider.emulator.files import Files
 from candid_provider.emulator.ledger import Ledger
 from candid_provider.emulator.organization import Organization
 from candid_provider.emulator.paging import PageTokens
@@ -25,9 +26,12 @@ class State:
         self.config = config
         self.real = real
         self.clock = WorldClock(config.starts_at, config.speed)
-        self.world = World(config, self.clock.now)
+        self._living_world = World(config, self.clock.now)
+        self.world = self._living_world
         self.organization = Organization(self.world.ids)
         sizes = (config.seed, config.starts_at, config.days, config.encounters, config.patients, config.payers)
+        self.files = Files(real)
+        self.clients: dict[str, str] = {}  # secrets of the machine users that were created, by client id
         self.page_tokens = PageTokens(repr(sizes))
         self.agenda = Agenda(self.clock.now)
         self.ledger = Ledger(self)
@@ -40,6 +44,11 @@ class State:
             found = self._collections[kind.name] = Collection(self, kind)
         return found
 
+    def catch_up(self) -> None:
+        """Do what was to happen by now, and look at the world as it is at this instant, until the next time."""
+        self.agenda.settle()
+        self.world = self._living_world.at(self.clock.now())
+
     def now(self) -> str:
         """This instant as candid_api writes it."""
         return microseconds(self.clock.now())
@@ -47,6 +56,10 @@ class State:
     def now_ms(self) -> str:
         """This instant as pre_encounter writes it."""
         return milliseconds(self.clock.now())
+
+    def counts(self) -> dict[str, int]:
+        """Number of seeded records by kind."""
+        return self._living_world.counts()
 
     def written(self) -> dict[str, int]:
         """Number of records of each kind that was written to."""

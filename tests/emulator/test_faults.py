@@ -16,8 +16,7 @@ import pytest
 import uvicorn
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
-from candid_provider.emulator.app import Emulation, create_app
-from candid_provider.emulator.reply import exposing_transport
+from candid_provider.emulator.app import App, Emulation
 
 from .conftest import Api, connected, sign_in
 
@@ -409,7 +408,7 @@ def test_the_token_endpoint_does_not_answer(emulator: Emulator, api: Api) -> Non
 def pure_python() -> Iterator[Emulator]:
     """An emulator behind h11, which uvicorn takes where httptools is not installed."""
     emulation = Emulation(SMALL)
-    app = exposing_transport(create_app(emulation))
+    app = App(emulation)
     server = uvicorn.Server(uvicorn.Config(app, http="h11", log_config=None, lifespan="off"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))

@@ -9,8 +9,8 @@ from candid_provider.emulator.answers import missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints import references
+from candid_provider.emulator.endpoints.appointments import APPOINTMENTS
 from candid_provider.emulator.endpoints.fields import choice, positive
-from candid_provider.emulator.endpoints.pre_encounter import APPOINTMENTS
 from candid_provider.emulator.endpoints.references import Claimed
 from candid_provider.emulator.settlements import Part, claim_target, line_target
 from candid_provider.emulator.state import State
