@@ -68,7 +68,7 @@ def _target(asked: Asked, where: str, wanted: Record, patient: str | None) -> Re
     if kind == "unattributed":
         return {"type": kind}
     if kind == "billing_provider_by_id":
-        if not references.provider(asked, value):
+        if not references.bills(asked, value):
             raise missing(asked.endpoint, value)
         return {"type": "billing_provider_id", "billing_provider_id": value}
     if kind == "appointment_by_id_and_patient_external_id":

@@ -11,6 +11,7 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints.invoice_items import claim_items
+from candid_provider.emulator.people import mrn
 from candid_provider.emulator.settlements import PAYMENTS
 from candid_provider.emulator.state import State
 
@@ -68,7 +69,7 @@ def _make(state: State, index: int) -> Record:
         "items": {"claim_invoice_items": {claim["claim_id"]: claim_items(claim["claim_id"], None, lines)}}
         | {"unattributed_items": []},
         "patient_external_id": encounter["patient"]["external_id"],
-        "external_customer_identifier": f"cus-{world.patient_of(encounter_of(state, index)):08d}",
+        "external_customer_identifier": f"cus-{mrn(world.patient_of(encounter_of(state, index)))}",
         "status": status,
         "external_identifier": f"{_PREFIX}{index:08d}",
         "note": None,

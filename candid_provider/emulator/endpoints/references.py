@@ -6,16 +6,15 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 from uuid import UUID
 
-import msgspec
-
 from candid_provider.emulator import encounters, organization
 from candid_provider.emulator.answers import missing, unprocessable
 from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.collection import Record
-from candid_provider.emulator.endpoints import encounter_kinds, lookups
+from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.endpoints import encounter_kinds
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
+from candid_provider.emulator.endpoints.organization_providers import PROVIDERS
+from candid_provider.emulator.endpoints.organization_service_facilities import SITES
 from candid_provider.emulator.endpoints.payers import PAYERS, as_v3
-from candid_provider.emulator.organization import CLINICIANS, FACILITIES
 from candid_provider.emulator.state import State
 
 _64_BITS: Final = (1 << 64) - 1
@@ -131,52 +130,35 @@ def required_payer(asked: Asked, payer_uuid: str) -> Record:
 
 def provider(asked: Asked, identifier: str) -> Record | None:
     """A provider of the organization, as organization-providers/v3 shows it."""
-    if lookups.is_emulated("organization_providers.v_3.get"):
-        found: Record | None = lookups.fetched(asked, "organization_providers.v_3.get", identifier)
-        return found
-    number = asked.state.world.ids.index("provider", identifier, CLINICIANS + 1)
-    return None if number is None else seeded_provider(asked.state, number)
+    return asked.state.of(PROVIDERS).get(identifier)
+
+
+def bills(asked: Asked, identifier: str) -> bool:
+    """Whether this is a provider of the organization, or one that bills an encounter that was written."""
+    rows = asked.state.of(ENCOUNTERS)
+
+    def billing() -> set[str]:
+        return {str(record["billing_provider"]["provider_id"]) for record in rows.written()}
+
+    return provider(asked, identifier) is not None or identifier in rows.derived("billing providers", billing)
 
 
 def seeded_provider(state: State, number: int) -> Record:
-    """Provider `number`, as organization-providers/v3 shows it at first."""
-    person = number < CLINICIANS
-    fixed = state.organization.clinicians[number] if person else state.organization.billing_provider
-    known: Record = msgspec.json.decode(fixed)
-    names = ("first_name", "last_name", "organization_name", "npi", "tax_id", "taxonomy_code")
-    return {name: known[name] for name in names} | {
-        "organization_provider_id": known["provider_id"],
-        "is_rendering": person,
-        "is_billing": not person,
-        "provider_type": "INDIVIDUAL" if person else "ORGANIZATION",
-        "license_type": "MD" if person else "UNKNOWN",
-        "addresses": [{"address": known["address"], "address_type": "DEFAULT"}],
-        "employment_start_date": "2020-01-01" if person else None,
-        "employment_termination_date": None,
-        "qualifications": [],
-    }
+    """Provider `number` as it was at first."""
+    return _made(PROVIDERS, state, number)
 
 
 def facility(asked: Asked, identifier: str) -> Record | None:
     """A service facility of the organization, as organization-service-facilities/v2 shows it."""
-    if lookups.is_emulated("organization_service_facilities.v_2.get"):
-        found: Record | None = lookups.fetched(asked, "organization_service_facilities.v_2.get", identifier)
-        return found
-    number = asked.state.world.ids.index("facility", identifier, FACILITIES)
-    return None if number is None else seeded_facility(asked.state, number)
+    return asked.state.of(SITES).get(identifier)
 
 
 def seeded_facility(state: State, number: int) -> Record:
-    """Facility `number`, as organization-service-facilities/v2 shows it at first."""
-    known: Record = msgspec.json.decode(state.organization.facilities[number])
-    unset = (
-        *("description", "external_id", "clia_number", "mammography_certification_number", "status"),
-        *("operational_status", "mode", "type", "physical_type"),
-    )
-    given = {"npi": known["npi"], "place_of_service_code": "11", "telecoms": [], "address": known["address"]}
-    named = {
-        "organization_service_facility_id": known["service_facility_id"],
-        "name": known["organization_name"],
-        "aliases": [],
-    }
-    return dict.fromkeys(unset) | named | given
+    """Facility `number` as it was at first."""
+    return _made(SITES, state, number)
+
+
+def _made(kind: Kind, state: State, number: int) -> Record:
+    record = kind.make(state, number)
+    assert record is not None
+    return record

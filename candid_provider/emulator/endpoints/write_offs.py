@@ -213,7 +213,7 @@ def _of_insurance(asked: Asked, where: str, row: Record) -> Record:
     exists: dict[Any, Callable[[], Any]] = {
         "service_line_id": lambda: references.find_line(asked.state, value),
         "claim_id": lambda: references.find_claim(asked.state, value),
-        "billing_provider_id": lambda: references.provider(asked, value),
+        "billing_provider_id": lambda: references.bills(asked, value),
     }
     if kind not in exists:
         raise unprocessable(asked.endpoint, f"{where}.write_off_target.type", "is not one of the known values")
