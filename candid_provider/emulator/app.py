@@ -18,7 +18,7 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.bodies import body_of
 from candid_provider.emulator.catalogue import Endpoint, endpoints
 from candid_provider.emulator.config import EmulatorConfig
-from candid_provider.emulator.endpoints import HANDLERS
+from candid_provider.emulator.endpoints import ANY_QUERY, HANDLERS
 from candid_provider.emulator.fault_deeds import Target
 from candid_provider.emulator.faults import Faults
 from candid_provider.emulator.misbehaviour import misbehave
@@ -156,8 +156,9 @@ class App:
         if handler is None:
             raise not_emulated(f"{endpoint.id} ({endpoint.route})")
         query = Query(request.query_params.multi_items())
-        known = {parameter.name for parameter in endpoint.query_params}
-        _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in known])
+        if endpoint.id not in ANY_QUERY:
+            known = {parameter.name for parameter in endpoint.query_params}
+            _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in known])
         asked = Asked(self._emulation.state, endpoint, path, query, await body_of(request, endpoint))
         self._emulation.state.catch_up()
         body = handler(asked)
