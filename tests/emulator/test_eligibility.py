@@ -303,7 +303,8 @@ def test_service_codes_are_those_of_the_sdk() -> None:
 
     from candid_provider.emulator.benefits import SERVICE_CODES
 
-    assert set(SERVICE_CODES) == {code.value for code in ServiceTypeCode} - {"__SERVICETYPECODE_UNKNOWN__"}
+    codes: Any = ServiceTypeCode
+    assert set(SERVICE_CODES) == {code.value for code in codes} - {"__SERVICETYPECODE_UNKNOWN__"}
 
 
 def test_a_patients_timeline_tells_the_newest_first(sdk: Any, emulator: Emulator) -> None:
@@ -357,8 +358,9 @@ def test_anyone_may_be_looked_for(sdk: Any, emulator: Emulator) -> None:
 
     counts, statuses = set(), set()
     for number in range(40):
-        who = {"first_name": "A", "last_name": f"B{number}"}
-        request = InsuranceDiscoveryRequest(provider={"npi": NPI}, subscriber=who)
+        who: Any = {"first_name": "A", "last_name": f"B{number}"}
+        provider: Any = {"npi": NPI}
+        request = InsuranceDiscoveryRequest(provider=provider, subscriber=who)
         begun = sdk.pre_encounter.coverages.v_1.check_insurance_discovery_passthrough(request=request)
         later(emulator, 601)
         answer = sdk.pre_encounter.coverages.v_1.get_insurance_discovery(begun.check_id)
@@ -423,7 +425,7 @@ def test_an_availity_check_is_found_again_and_gets_its_answer(sdk: Any, emulator
     from candid.resources.eligibility.resources.v_2 import EligibilityRequest, FindAvailityEligibilityResultsRequest
 
     area, when = sdk.eligibility.v_2, datetime(2026, 3, 16, 9, tzinfo=UTC)
-    key = {"member_id": "AETNA12345", "payer_id": "60054", "date_of_service": when, "provider_npi": NPI}
+    key: Any = {"member_id": "AETNA12345", "payer_id": "60054", "date_of_service": when, "provider_npi": NPI}
     request = EligibilityRequest(payer_name="Aetna", service_type_codes=["30"], **key)
     identifier = area.create_availity_eligibility_check(request=request)
     assert area.get_by_id(identifier).status == "UNKNOWN"
