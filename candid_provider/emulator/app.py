@@ -18,7 +18,7 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.bodies import body_of
 from candid_provider.emulator.catalogue import Endpoint, endpoints
 from candid_provider.emulator.config import EmulatorConfig
-from candid_provider.emulator.endpoints import ANY_QUERY, HANDLERS
+from candid_provider.emulator.endpoints import ANY_QUERY, HANDLERS, TOKEN_ENDPOINT
 from candid_provider.emulator.fault_deeds import Target
 from candid_provider.emulator.faults import Faults
 from candid_provider.emulator.misbehaviour import misbehave
@@ -29,7 +29,6 @@ from candid_provider.emulator.routing import Match, Router
 from candid_provider.emulator.state import State
 from candid_provider.emulator.tokens import Clock, Tokens, public_key_pem
 
-MINT: Final = "auth.default.get_token"
 _UNKNOWN: Final = "(unknown)"
 _NO_MATCH: Final = Match(None, {})
 
@@ -133,7 +132,7 @@ class App:
         emulation = self._emulation
         await asyncio.sleep(emulation.config.latency / 1000)
         try:
-            if endpoint is not None and endpoint.id == MINT:
+            if endpoint is not None and endpoint.id == TOKEN_ENDPOINT:
                 content_type = request.headers.get("content-type", "")
                 return json_response(emulation.tokens.exchange(content_type, await request.body()))
             if request.method == "GET" and request.url.path == "/pem":

@@ -94,3 +94,15 @@ def required_body(endpoint_id: str) -> Any:
     """The least that an endpoint's JSON body must hold, with example values; None if nothing is required."""
     request = _samples()["requests"].get(endpoint_id)
     return None if request is None else request["required_body"]
+
+
+def optional_body_fields(endpoint_id: str) -> list[str]:
+    """The other fields that an endpoint's JSON body may hold."""
+    request = _samples()["requests"].get(endpoint_id)
+    return (request and request["optional_fields"]) or []
+
+
+def response_sample(endpoint_id: str) -> Mapping[str, Any] | None:
+    """The least that an endpoint answers (`typical`) and the names of its `optional_fields`; None for no body."""
+    sample: Mapping[str, Any] | None = _samples()["responses"].get(endpoint_id)
+    return sample

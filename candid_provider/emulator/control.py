@@ -1,4 +1,4 @@
-"""The emulator's own routes, under /_emulator: health, counters, markers, clock, tokens, faults, requests."""
+"""The emulator's own routes, under /_emulator: health, counters, markers, description, clock, tokens, faults, log."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from candid_provider.emulator.answers import Refusal, json_response
 from candid_provider.emulator.faults import BadRule, Faults
+from candid_provider.emulator.openapi import description
 from candid_provider.emulator.people import MARKERS
 from candid_provider.emulator.received import Received
 
@@ -57,6 +58,7 @@ def create_app(emulation: Emulation) -> Starlette:
             Route(f"{PREFIX}/health", health),
             Route(f"{PREFIX}/stats", stats),
             Route(f"{PREFIX}/markers", markers),
+            Route(f"{PREFIX}/openapi.json", _describe),
             Route(f"{PREFIX}/clock", clock, methods=["GET", "POST"]),
             Route(f"{PREFIX}/tokens/revoke", revoke, methods=["POST"]),
             *_fault_routes(emulation.faults),
@@ -64,6 +66,10 @@ def create_app(emulation: Emulation) -> Starlette:
             Route("/{path:path}", unknown, methods=["GET", "POST", "DELETE"]),
         ]
     )
+
+
+async def _describe(_: Request) -> Response:
+    return json_response(description())
 
 
 def _set_clock(emulation: Emulation, order: Any) -> None:

@@ -34,6 +34,11 @@ _LIMITS: Final = {  # default and largest page where they are not 100 and 1000
 }
 
 
+def largest_page(endpoint_id: str) -> int:
+    """The largest page size that an endpoint takes."""
+    return _LIMITS.get(endpoint_id, (100, _MOST))[1]
+
+
 def limit_of(asked: Asked) -> int:
     """The page size asked for, within the endpoint's bounds."""
     default, most = _LIMITS.get(asked.endpoint.id, (100, _MOST))

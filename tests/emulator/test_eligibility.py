@@ -224,22 +224,27 @@ def test_recommendations_are_filtered_as_the_documentation_writes_filters(sdk: A
     assert listing(filters="version|gt|1") == []
 
 
+def ballot(value: str) -> Any:
+    from candid.resources.pre_encounter.resources.eligibility_checks.resources.v_1 import Vote
+
+    return Vote.model_validate({"user_id": "u", "value": value})
+
+
 def test_a_vote_needs_the_next_version_and_replaces_the_voters_last(sdk: Any) -> None:
     from candid.resources.pre_encounter.resources.common.errors import NotFoundError, VersionConflictError
-    from candid.resources.pre_encounter.resources.eligibility_checks.resources.v_1 import Vote, VoteValue
 
     area = sdk.pre_encounter.eligibility_checks.v_1
     row = area.recommendation()[0]
-    voted = area.vote_recommendation(row.id, "2", request=Vote(user_id="u", value=VoteValue.UPVOTE))
+    voted = area.vote_recommendation(row.id, "2", request=ballot("UPVOTE"))
     assert (voted.version, [vote.value for vote in voted.votes]) == (2, ["UPVOTE"])
     with pytest.raises(VersionConflictError) as conflict:
-        area.vote_recommendation(row.id, "2", request=Vote(user_id="u", value=VoteValue.UPVOTE))
+        area.vote_recommendation(row.id, "2", request=ballot("UPVOTE"))
     assert conflict.value.body.latest_version == 2
-    changed = area.vote_recommendation(row.id, "3", request=Vote(user_id="u", value=VoteValue.DOWNVOTE))
+    changed = area.vote_recommendation(row.id, "3", request=ballot("DOWNVOTE"))
     assert [vote.value for vote in changed.votes] == ["DOWNVOTE"]
     assert changed in area.recommendation()
     with pytest.raises(NotFoundError):
-        area.vote_recommendation("nobody", "2", request=Vote(user_id="u", value=VoteValue.UPVOTE))
+        area.vote_recommendation("nobody", "2", request=ballot("UPVOTE"))
 
 
 def cob(member: str | None, **encounter: str) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.catalogue import endpoints
+from candid_provider.emulator.catalogue import Endpoint, endpoints
 
 Handler = Callable[[Asked], Any]
 HANDLERS: dict[str, Handler] = {}
 ANY_QUERY: set[str] = set()
+# Answered by itself: it is asked without a bearer.
+TOKEN_ENDPOINT: Final = "auth.default.get_token"
 
 
 def answers(*endpoint_ids: str, any_query: bool = False) -> Callable[[Handler], Handler]:
@@ -29,3 +31,8 @@ def answers(*endpoint_ids: str, any_query: bool = False) -> Callable[[Handler], 
         return handler
 
     return register
+
+
+def emulated() -> list[Endpoint]:
+    """All endpoints that are answered, in the order of the catalogue."""
+    return [endpoint for name, endpoint in endpoints().items() if name in HANDLERS or name == TOKEN_ENDPOINT]
