@@ -130,18 +130,21 @@ def _json(endpoint: Endpoint) -> dict[str, Any]:
     example = required_body(endpoint.id)
     if endpoint.body.get("model") == "Any":
         return {"schema": {"type": "object"}}
-    typed = {field["name"]: field["type"] for field in endpoint.body.get("fields", ())}
-    schema = schema_of(example) if example else {"type": "object"}
-    optional = [*optional_body_fields(endpoint.id), *(name for name in typed if name not in (example or ()))]
-    if schema.get("type") == "object":
-        properties = schema.setdefault("properties", {})
-        for name in optional:
-            known = _TYPES.get(typed.get(name, ""))
-            properties.setdefault(name, {"anyOf": [known, {"type": "null"}]} if known else {})
-        for name in properties.keys() & typed.keys():
-            if typed[name] in _TYPES and typed[name] != "core.File" and name in schema.get("required", ()):
-                properties[name] = dict(_TYPES[typed[name]])
+    schema: Schema = schema_of(example) if example else {"type": "object"}
+    if schema["type"] == "object":
+        schema["properties"] = _fields(endpoint, schema.get("properties", {}))
     return {"schema": schema} if example is None else {"schema": schema, "example": example}
+
+
+def _fields(endpoint: Endpoint, required: dict[str, Schema]) -> dict[str, Schema]:
+    """The fields of a body, as far as their types are known."""
+    declared = {field["name"]: _TYPES.get(field["type"]) for field in endpoint.body.get("fields", ())}
+    fields = {name: dict(declared.get(name) or schema) for name, schema in required.items()}
+    for name in [*optional_body_fields(endpoint.id), *declared]:
+        if name not in fields:
+            kind = declared.get(name)
+            fields[name] = {"anyOf": [dict(kind), {"type": "null"}]} if kind else {}
+    return fields
 
 
 # --- what is answered
@@ -176,7 +179,10 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     refusals: dict[int, tuple[str, list[Schema]]] = {
         code: (text, [*found]) for code, (text, found) in _COMMON.items()
     }
-    for name, code in endpoint.statuses.items():
+    declared = list(endpoint.statuses.items())
+    if endpoint.paging and endpoint.host == "candid_api":
+        declared.append(("UnprocessableEntityError", 422))  # a page token of another listing
+    for name, code in declared:
         text, found = refusals.setdefault(code, ("Refused", []))
         reference = {"$ref": f"#/components/schemas/{name}"}
         if reference not in found:
@@ -195,7 +201,13 @@ def _errors(described: list[Endpoint]) -> dict[str, Schema]:
         if isinstance(row["body"], dict) and "errorName" in row["body"]
     }
     names = {name for endpoint in described for name in endpoint.statuses}
-    names |= {"BadRequestError", "HttpRequestValidationsError", "EntityNotFoundError", "NotFoundError"}
+    names |= {
+        "BadRequestError",
+        "UnprocessableEntityError",
+        "HttpRequestValidationsError",
+        "EntityNotFoundError",
+        "NotFoundError",
+    }
     schemas = {name: _envelope(name, contents.get(name, {})) for name in sorted(names)}
     text = {"type": "string"}
     item = {
