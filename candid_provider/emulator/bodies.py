@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from candid_provider.emulator.answers import Refusal, unprocessable
@@ -13,6 +14,8 @@ from candid_provider.emulator.asked import Upload
 from candid_provider.emulator.catalogue import Endpoint, required_body
 
 _KINDS = {str: "a string", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
+_DEEPEST: Final = 100
+_LARGEST: Final = 2**63 - 1
 
 
 async def body_of(request: Request, endpoint: Endpoint) -> Any:
@@ -20,16 +23,44 @@ async def body_of(request: Request, endpoint: Endpoint) -> Any:
     if endpoint.body["kind"] == "none":
         return None
     if endpoint.body["kind"] == "multipart":
+        _refuse_other_types(request, "multipart/form-data")
         return await _form(request, endpoint)
     raw = await request.body()
     if not raw and not _is_required(endpoint):
         return {}
+    _refuse_other_types(request, "application/json")
     try:
         body = msgspec.json.decode(raw)
     except (ValueError, RecursionError):
-        raise Refusal(400, {"detail": "The request body could not be parsed"}) from None
+        raise _unreadable() from None
+    if not _is_within_bounds(body):
+        raise _unreadable()
     _check(endpoint, required_body(endpoint.id), body, "")
     return body
+
+
+def _unreadable() -> Refusal:
+    return Refusal(400, {"detail": "The request body could not be parsed"})
+
+
+def _refuse_other_types(request: Request, wanted: str) -> None:
+    # A body sent by hand may come without a type.
+    given = request.headers.get("content-type", wanted).partition(";")[0].strip().lower()
+    if given != wanted:
+        raise Refusal(415, {"detail": f"The request body must be {wanted}"})
+
+
+def _is_within_bounds(body: Any) -> bool:
+    """Whether a body is no deeper, and its numbers no larger, than what can be kept and written again."""
+    level = [body]
+    for _ in range(_DEEPEST):
+        if any(isinstance(item, int) and abs(item) > _LARGEST for item in level):
+            return False
+        inner = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
+        level = [child for children in inner for child in children]
+        if not level:
+            return True
+    return False
 
 
 def _is_required(endpoint: Endpoint) -> bool:
@@ -66,16 +97,19 @@ def _check_object(endpoint: Endpoint, sample: dict[str, Any], value: dict[str, A
 def _is_like(sample: Any, value: Any) -> bool:
     if isinstance(sample, bool) or isinstance(value, bool):
         return isinstance(sample, bool) and isinstance(value, bool)
-    if isinstance(sample, int | float):
+    if isinstance(sample, float):
         return isinstance(value, int | float)
     return isinstance(value, type(sample))
 
 
 async def _form(request: Request, endpoint: Endpoint) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    async with request.form() as form:
-        for name, value in form.multi_items():
-            fields[name] = await _upload(value) if isinstance(value, UploadFile) else value
+    try:
+        async with request.form() as form:
+            for name, value in form.multi_items():
+                fields[name] = await _upload(value) if isinstance(value, UploadFile) else value
+    except (MultiPartException, LookupError, ValueError):
+        raise _unreadable() from None
     for field in endpoint.body["fields"]:
         given = fields.get(field["name"])
         if given is None and field["required"]:
