@@ -9,8 +9,9 @@ from candid_provider.emulator import eligibility, shapes
 from candid_provider.emulator.answers import missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.benefits import SERVICE_CODES
+from candid_provider.emulator.clock import EPOCH
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.data import EPOCH, milliseconds
+from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.pre_encounter import COVERAGES
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.state import State

@@ -12,8 +12,9 @@ import msgspec
 from candid_provider.emulator import eligibility
 from candid_provider.emulator.answers import Refusal, missing, unprocessable
 from candid_provider.emulator.asked import Asked
+from candid_provider.emulator.clock import EPOCH
 from candid_provider.emulator.collection import Record
-from candid_provider.emulator.data import EPOCH, milliseconds
+from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.feed import Feed, Key
 from candid_provider.emulator.paging import page
