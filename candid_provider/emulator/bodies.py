@@ -11,15 +11,15 @@ from starlette.requests import Request
 
 from candid_provider.emulator.answers import Refusal, unprocessable
 from candid_provider.emulator.asked import Upload
-from candid_provider.emulator.catalogue import Endpoint, required_body
+from candid_provider.emulator.catalogue import Endpoint
+from candid_provider.emulator.fitting import misfit
 
-_KINDS = {str: "a string", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
 _DEEPEST: Final = 100
 _LARGEST: Final = 2**63 - 1
 
 
 async def body_of(request: Request, endpoint: Endpoint) -> Any:
-    """The body of a request, its required fields checked; a Refusal names the first that does not fit."""
+    """The body of a request, checked against the SDK's models; a Refusal names the first field that does not fit."""
     if endpoint.body["kind"] == "none":
         return None
     if endpoint.body["kind"] == "multipart":
@@ -35,7 +35,8 @@ async def body_of(request: Request, endpoint: Endpoint) -> Any:
         raise _unreadable() from None
     if not _is_within_bounds(body):
         raise _unreadable()
-    _check(endpoint, required_body(endpoint.id), body, "")
+    if (wrong := misfit(endpoint.id, body)) is not None:
+        raise unprocessable(endpoint, wrong.where or "body", wrong.message)
     return body
 
 
@@ -66,40 +67,6 @@ def _is_within_bounds(body: Any) -> bool:
 def _is_required(endpoint: Endpoint) -> bool:
     fields = endpoint.body.get("fields", ())
     return bool(endpoint.body.get("required")) or any(field["required"] for field in fields)
-
-
-def _check(endpoint: Endpoint, sample: Any, value: Any, where: str) -> None:
-    if sample is None:
-        return
-    if isinstance(sample, dict):
-        if not isinstance(value, dict):
-            raise unprocessable(endpoint, where or "body", "must be an object")
-        _check_object(endpoint, sample, value, where)
-    elif isinstance(sample, list):
-        if not isinstance(value, list):
-            raise unprocessable(endpoint, where or "body", "must be a list")
-        for number, item in enumerate(value):
-            _check(endpoint, sample[0] if sample else None, item, f"{where or 'body'}.{number}")
-    elif not _is_like(sample, value):
-        raise unprocessable(endpoint, where or "body", f"must be {_KINDS[type(sample)]}")
-
-
-def _check_object(endpoint: Endpoint, sample: dict[str, Any], value: dict[str, Any], where: str) -> None:
-    # An object with a `type` is one of several shapes, of which the sample shows only one.
-    names = ["type"] if "type" in sample else list(sample)
-    for name in names:
-        path = f"{where}.{name}" if where else name
-        if name not in value:
-            raise unprocessable(endpoint, path, "is required")
-        _check(endpoint, sample[name], value[name], path)
-
-
-def _is_like(sample: Any, value: Any) -> bool:
-    if isinstance(sample, bool) or isinstance(value, bool):
-        return isinstance(sample, bool) and isinstance(value, bool)
-    if isinstance(sample, float):
-        return isinstance(value, int | float)
-    return isinstance(value, type(sample))
 
 
 async def _form(request: Request, endpoint: Endpoint) -> dict[str, Any]:

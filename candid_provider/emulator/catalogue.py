@@ -96,10 +96,20 @@ def required_body(endpoint_id: str) -> Any:
     return None if request is None else request["required_body"]
 
 
-def optional_body_fields(endpoint_id: str) -> list[str]:
-    """The other fields that an endpoint's JSON body may hold."""
-    request = _samples()["requests"].get(endpoint_id)
-    return (request and request["optional_fields"]) or []
+@cache
+def _bodies() -> dict[str, dict[str, Any]]:
+    bodies: dict[str, dict[str, Any]] = msgspec.json.decode(_fact("bodies.json"))
+    return bodies
+
+
+def body_schema(endpoint_id: str) -> dict[str, Any] | None:
+    """The JSON Schema of an endpoint's JSON body, as the SDK's models have it; a `$ref` names a definition."""
+    return _bodies()["bodies"].get(endpoint_id)
+
+
+def body_definitions() -> dict[str, dict[str, Any]]:
+    """The schemas that those of bodies refer to, by name."""
+    return _bodies()["definitions"]
 
 
 def response_sample(endpoint_id: str) -> Mapping[str, Any] | None:

@@ -9,8 +9,9 @@ from typing import Any, Final
 from candid_provider.emulator.catalogue import (
     Endpoint,
     Parameter,
+    body_definitions,
+    body_schema,
     error_samples,
-    optional_body_fields,
     required_body,
     response_sample,
 )
@@ -29,6 +30,7 @@ _TYPES: Final[dict[str, Schema]] = {
     "core.File": {"type": "string", "contentMediaType": "application/octet-stream"},
 }
 _LIST: Final = re.compile(r"(?:Union\[\w+, )?(?:Sequence|List|Set)\[([\w.]+)\]+")
+_BODY: Final = "body."
 _DETAIL: Final = {"$ref": "#/components/schemas/Detail"}
 _PROBLEMS: Final = {"$ref": "#/components/schemas/HttpRequestValidationsError"}
 _INVALID: Final = {"$ref": "#/components/schemas/Invalid"}
@@ -63,9 +65,13 @@ def description() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-            "schemas": _errors(emulated()),
+            "schemas": _errors(emulated()) | _definitions(),
         },
     }
+
+
+def _definitions() -> dict[str, Schema]:
+    return {_BODY + name: _public(schema) for name, schema in body_definitions().items()}
 
 
 def _operation(endpoint: Endpoint, path: str) -> dict[str, Any]:
@@ -127,24 +133,19 @@ def _form(fields: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _json(endpoint: Endpoint) -> dict[str, Any]:
-    example = required_body(endpoint.id)
-    if endpoint.body.get("model") == "Any":
-        return {"schema": {"type": "object"}}
-    schema: Schema = schema_of(example) if example else {"type": "object"}
-    if schema["type"] == "object":
-        schema["properties"] = _fields(endpoint, schema.get("properties", {}))
+    schema, example = _public(body_schema(endpoint.id)), required_body(endpoint.id)
     return {"schema": schema} if example is None else {"schema": schema, "example": example}
 
 
-def _fields(endpoint: Endpoint, required: dict[str, Schema]) -> dict[str, Schema]:
-    """The fields of a body, as far as their types are known."""
-    declared = {field["name"]: _TYPES.get(field["type"]) for field in endpoint.body.get("fields", ())}
-    fields = {name: dict(declared.get(name) or schema) for name, schema in required.items()}
-    for name in [*optional_body_fields(endpoint.id), *declared]:
-        if name not in fields:
-            kind = declared.get(name)
-            fields[name] = {"anyOf": [dict(kind), {"type": "null"}]} if kind else {}
-    return fields
+def _public(schema: Any) -> Any:
+    """A schema of a body, with the definitions where a description has them."""
+    if isinstance(schema, list):
+        return [_public(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(schema.get("$ref"), str):
+        return {"$ref": f"#/components/schemas/{_BODY}{schema['$ref']}"}
+    return {name: _public(item) for name, item in schema.items()}
 
 
 # --- what is answered

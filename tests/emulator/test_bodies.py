@@ -14,8 +14,9 @@ from starlette.requests import Request
 from candid_provider.emulator import Emulator, EmulatorConfig, running
 from candid_provider.emulator.answers import Refusal
 from candid_provider.emulator.bodies import body_of
-from candid_provider.emulator.catalogue import endpoints, optional_body_fields, required_body
+from candid_provider.emulator.catalogue import body_definitions, body_schema, endpoints, required_body
 from candid_provider.emulator.endpoints import emulated
+from tests.emulator.body_facts import FACTS, text
 from tests.emulator.conftest import connected
 from tests.emulator.known import a_path
 
@@ -52,16 +53,46 @@ def with_a_place(body: Any, more: list[str]) -> Iterator[Any]:
             yield [inner]
 
 
+def fields_of(endpoint: str) -> list[str]:
+    schema = body_schema(endpoint) or {}
+    schema = body_definitions()[schema["$ref"]] if "$ref" in schema else schema
+    return list(schema.get("properties", ()))
+
+
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=lambda endpoint: endpoint.id)
 def test_a_bad_body_is_refused_and_breaks_nothing(http: httpx.Client, endpoint: Any) -> None:
     path, headers = a_path(http, endpoint), {"content-type": "application/json"}
-    places = list(with_a_place(required_body(endpoint.id) or {}, optional_body_fields(endpoint.id)))
+    places = list(
+        with_a_place(required_body(endpoint.id) or {}, list((body_schema(endpoint.id) or {}).get("properties", {})))
+    )
     # Every value somewhere, and every place with some value: all with all would take minutes.
     pairs = [(places[n % len(places)], VALUES[n % len(VALUES)]) for n in range(max(len(places), len(VALUES)))]
     bodies = [json.dumps(body).replace(json.dumps(PLACE), value) for body, value in pairs]
     for body in [*bodies, "", " ", "{", "\ufeff{}"]:
         answer = http.request(endpoint.verb, path, content=body.encode(), headers=headers)
         assert answer.status_code < 500 or answer.status_code == 501, (body[:200], answer.text)
+
+
+def test_the_facts_on_bodies_are_what_the_sdks_models_say() -> None:
+    assert FACTS.read_text() == text()
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"subscriber": {"first_name": "A"}}, "subscriber.last_name"),
+        ({"subscriber": {"first_name": "A", "last_name": ["B"]}}, "subscriber.last_name"),
+        ({"encounter": {"service_type_codes": ["30", 30]}}, "encounter.service_type_codes.1"),
+        ({"encounter": {"date_of_service": "the 5th"}}, "encounter.date_of_service"),
+        ({"provider": {"npi": 7}}, "provider.npi"),
+        ({"source": {}}, "source"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named(http: httpx.Client, body: dict[str, Any], field: str) -> None:
+    good = required_body("pre_encounter.eligibility_checks.v_1.post")
+    answer = http.post("/eligibility-checks/v1", json=good | body)
+    assert answer.status_code == 422
+    assert ".".join(answer.json()["detail"][0]["loc"]) == f"body.{field}"
 
 
 @pytest.mark.parametrize("content_type", TYPES)

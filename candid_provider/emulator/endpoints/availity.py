@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from candid_provider.emulator import eligibility, shapes
-from candid_provider.emulator.answers import declared, missing
+from candid_provider.emulator.answers import declared, missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints.registry import answers
@@ -90,6 +90,8 @@ def pass_query(asked: Asked) -> Record:
 
 @answers("eligibility.v_2.submit_eligibility_check_availity_post")
 def pass_body(asked: Asked) -> Record:
+    if not isinstance(asked.body, dict):
+        raise unprocessable(asked.endpoint, "body", "must be an object")
     return _coverage(asked, asked.body)
 
 
