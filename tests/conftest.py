@@ -13,18 +13,27 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
-_home = tempfile.TemporaryDirectory(prefix="candid-tests-")
+_home = tempfile.TemporaryDirectory(prefix="candid-tests-", ignore_cleanup_errors=True)
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[_name]
 os.environ["AIRFLOW_HOME"] = _home.name
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+    # Hundreds of interpreters start here, most with Airflow: each would compile it anew.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = ""
+    os.environ["PYTHONPYCACHEPREFIX"] = f"{_home.name}/bytecode"  # of the first process; its workers inherit it
 
 import pytest  # noqa: E402 - after the environment is set
+from xdist.scheduler import LoadScopeScheduling  # noqa: E402 - as above
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running  # noqa: E402 - as above
 
 REPOSITORY = Path(__file__).parents[1]
+LONGEST = ("cluster", "cli/test_demo.py", "airflow", "processes/test_outage.py", "test_install.py", "versions")
+"""What begins first, so that neither processor ends long before the other."""
+LAST = "oauth/test_explore.py"
+"""What fills both processors by itself, and so what they have left."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,12 +43,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--triggers", type=int, default=200, choices=(200, 500), help="at once (%(default)s)")
 
 
+class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Keep what shares a running Airflow in one process; the files of other folders go wherever there is time.
+
+    xdist's own groups (``--dist=loadgroup``) are names that it adds to the tests' ids, which pytest 9.2 overlooks.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups | None:
+    return Groups(config, log) if config.getoption("dist") == "loadscope" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares a running Airflow in one process; the files of other folders go wherever there is time."""
-    for item in items:
-        folder = item.path.parent
-        shared = folder.name in ("airflow", "cluster", "versions")
-        item.add_marker(pytest.mark.xdist_group(str(folder if shared else item.path)))
+    """Begin with the longest."""
+    rank = {group: number for number, group in enumerate(LONGEST)} | {LAST: len(LONGEST) + 1}
+    items.sort(key=lambda item: rank.get(group_of(item.nodeid), len(LONGEST)))
+
+
+def group_of(nodeid: str) -> str:
+    """Name the folder whose tests share an Airflow, or the file."""
+    path = nodeid.partition("::")[0].removeprefix("tests/")
+    folder = path.partition("/")[0]
+    return folder if folder in ("airflow", "cluster", "versions") else path
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

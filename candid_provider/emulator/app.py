@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from candid_provider.emulator import control
+from candid_provider.emulator import control, file_server, files
 from candid_provider.emulator.answers import Answer, Refusal, json_response, not_emulated, unauthorized
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.bodies import body_of
@@ -22,6 +24,7 @@ from candid_provider.emulator.endpoints import ANY_QUERY, HANDLERS, TOKEN_ENDPOI
 from candid_provider.emulator.fault_deeds import Target
 from candid_provider.emulator.faults import Faults
 from candid_provider.emulator.misbehaviour import misbehave
+from candid_provider.emulator.precomputed import Precomputed
 from candid_provider.emulator.query import Query
 from candid_provider.emulator.received import Received
 from candid_provider.emulator.reply import Reply
@@ -41,11 +44,18 @@ class Emulation:
         self.state = State(config, clock)
         self.clock = clock
         self.tokens = Tokens(config, clock)
+        self.tokens.clients = self.state.clients
         self.faults = Faults(config.faults)
         self.received = Received(clock=clock)
+        self.precomputed = Precomputed(self.state.clock.now) if config.precompute else None
         self._requests: dict[str, int] = {}
         self._statuses: dict[str, int] = {}
         self._bytes_sent = 0
+
+    def precompute(self) -> Iterator[int]:
+        """Make the pages that are to be kept, if any; the bytes kept so far, after each of them."""
+        if self.precomputed is not None:
+            yield from self.precomputed.fill(self.state, _page)
 
     def stats(self) -> dict[str, Any]:
         """Counters since the start, sizes of the world, and the settings that matter to a test."""
@@ -69,7 +79,7 @@ class Emulation:
             },
         }
 
-    def count(self, target: Target, reply: Reply, seconds: float, faults: tuple[str, ...]) -> None:
+    def count(self, target: Target, reply: Reply | file_server.Sent, seconds: float, faults: tuple[str, ...]) -> None:
         """Account for one API request; templates only, so that no id or query is kept or printed."""
         route, status = target.route, str(reply.seen or "cut")
         self._requests[route] = self._requests.get(route, 0) + 1
@@ -103,6 +113,8 @@ class App:
         if scope["path"].startswith(control.PREFIX):
             return await self._control(scope, receive, send)
         request = Request(scope, receive)
+        if scope["path"].startswith(files.PREFIX):
+            return await self._serve_file(request, send)
         started = time.perf_counter()
         match = self._router.match(request.method, scope["raw_path"]) or _NO_MATCH
         try:
@@ -113,6 +125,33 @@ class App:
             return None
         self._emulation.count(target, reply, time.perf_counter() - started, kinds)
         return await reply(scope, receive, send)
+
+    async def _serve_file(self, request: Request, send: Send) -> None:
+        """Serve a signed URL: as a stream, or whole when there are fault rules that may strike it."""
+        started, faults = time.perf_counter(), self._emulation.faults
+        target = self._file_target(request)
+        answer = partial(file_server.answer, self._emulation.state.files, request)
+        try:
+            if request.method != "HEAD" and faults.concern(target.route):
+                reply, kinds = await misbehave(faults, target, partial(file_server.whole, answer))
+                self._emulation.count(target, reply, time.perf_counter() - started, kinds)
+                return await reply(request.scope, request.receive, send)
+            response = await answer()
+        except ClientDisconnect:
+            return None
+        self._emulation.count(target, file_server.Sent.of(response), time.perf_counter() - started, ())
+        return await response(request.scope, request.receive, send)
+
+    def _file_target(self, request: Request) -> Target:
+        emulation = self._emulation
+        return Target(
+            route=f"{request.method} {file_server.ROUTE}",
+            endpoint_id=None,
+            tokens=emulation.tokens,
+            clock=emulation.clock,
+            released=emulation.faults.released,
+            authorization=request.headers.get("authorization"),
+        )
 
     async def _target(self, request: Request, endpoint: Endpoint | None) -> Target:
         emulation = self._emulation
@@ -160,10 +199,21 @@ class App:
             _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in known])
         asked = Asked(self._emulation.state, endpoint, path, query, await body_of(request, endpoint))
         self._emulation.state.catch_up()
-        body = handler(asked)
-        if endpoint.verb == "GET":
-            _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in query.read])
-        return _response(endpoint, body)
+        asked.state.files.origin = str(request.base_url).rstrip("/")
+        if self._emulation.precomputed is not None and endpoint.verb == "GET" and endpoint.paging is not None:
+            page = self._emulation.precomputed.answer(asked, _page)
+            return Response(page, media_type="application/json")
+        return _response(endpoint, _read(asked) if endpoint.verb == "GET" else handler(asked))
+
+
+def _read(asked: Asked) -> Any:
+    body = HANDLERS[asked.endpoint.id](asked)
+    _refuse_parameters(asked.endpoint, [name for name, _ in asked.query.pairs if name not in asked.query.read])
+    return body
+
+
+def _page(asked: Asked) -> bytes:
+    return msgspec.json.encode(_read(asked))
 
 
 def _refuse_parameters(endpoint: Endpoint, names: list[str]) -> None:

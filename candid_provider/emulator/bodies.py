@@ -26,7 +26,8 @@ async def body_of(request: Request, endpoint: Endpoint) -> Any:
         _refuse_other_types(request, "multipart/form-data")
         return await _form(request, endpoint)
     raw = await request.body()
-    if not raw and not _is_required(endpoint):
+    # The SDK sends no body at all for an object of which nothing is set.
+    if not raw and (not _is_required(endpoint) or required_body(endpoint.id) == {}):
         return {}
     _refuse_other_types(request, "application/json")
     try:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from candid_provider.emulator.data import World, microseconds, nulls
 from candid_provider.emulator.lives import STAGES, STATUSES, Path, Standing, path_of, stages_of, standing
 
-__all__ = ["STATUSES", "Money", "claim", "money", "path", "rows_with", "standing_of", "status_of"]
+__all__ = ["STATUSES", "Money", "claim", "line_indices", "money", "path", "rows_with", "standing_of", "status_of"]
 
 _LINE_COUNTS: Final = (*(1,) * 12, 2, 2, 3, 4)
 _PROCEDURES: Final = ("99213", "99214", "99203", "90834", "90837", "97110", "36415", "93000")
@@ -62,6 +62,12 @@ def money(denied: bool | None, owes: bool, bits: int) -> Money:
     allowed = charge * (60 + (bits >> 10) % 31) // 100
     owed = allowed // 5 if owes else 0
     return Money(charge, allowed, allowed - owed, owed)
+
+
+def line_indices(world: World, encounter: int) -> range:
+    """The service lines of an encounter's claim, as they are numbered among all."""
+    count = _LINE_COUNTS[world.ids.draw("lines", encounter) % len(_LINE_COUNTS)]
+    return range(4 * encounter, 4 * encounter + count)
 
 
 def claim(world: World, encounter: int, diagnoses: list[str], standing: Standing) -> dict[str, Any]:

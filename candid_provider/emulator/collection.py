@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from candid_provider.emulator.state import State
 
 Record = dict[str, Any]
+_T = TypeVar("_T")
 
 
 def _read(kept: bytes | None) -> Record | None:
@@ -28,6 +29,10 @@ def _never(_: State, __: int) -> Record:
     raise LookupError("this kind has no seeded records")
 
 
+def _no_rows(_: State) -> range:
+    return range(0)
+
+
 def _at_the_start(_: State, __: int) -> int:
     return 0
 
@@ -39,6 +44,8 @@ class Kind:
     `name` keys its UUIDs, `id_field` holds them. `count` seeded records are made by `make` from their index, or None
     where an index has no record; `created` and `updated` give instants (microseconds since 1970) that rise with the
     index. `unique` names a field that no two records share; `seeded` finds the index of a seeded record by its value.
+    `indexes` give the values by which written records are found. A kind that is `versioned` keeps the earlier states
+    of its records and can have deactivated ones, among the seeded ones those of `deactivated`.
     """
 
     name: str
@@ -49,13 +56,16 @@ class Kind:
     updated: Callable[[State, int], int] = _at_the_start
     unique: str | None = None
     seeded: Callable[[State, str], int | None] | None = None
+    indexes: Mapping[str, Callable[[Record], Iterable[str]]] = field(default_factory=dict)
+    versioned: bool = False
+    deactivated: Callable[[State], range] = _no_rows
 
 
 class Collection:
     """All records of a kind in one emulator. What it returns may be changed freely: nothing is shared."""
 
     def __init__(self, state: State, kind: Kind) -> None:
-        self._state = state
+        self.state = state
         self.kind = kind
         self.seeded = range(kind.count(state))
         self._kept: dict[str, bytes | None] = {}  # None: deleted
@@ -66,28 +76,33 @@ class Collection:
         self._written_at: list[int] = []
         self._latest: dict[str, int] = {}
         self._by_unique: dict[str, str] = {}
+        self._indexed: dict[str, dict[str, dict[str, None]]] = {name: {} for name in kind.indexes}
+        self._earlier: dict[str, list[bytes]] = {}
+        self._derived: dict[str, tuple[int, Any]] = {}
+        self._deleted = 0
+        self._deactivated = len(kind.deactivated(state))
 
     # --- one record
 
     def id_of(self, index: int) -> str:
-        return self._state.world.ids.uuid(self.kind.name, index)
+        return self.state.world.ids.uuid(self.kind.name, index)
 
     def index_of(self, identifier: str) -> int | None:
         """The index of a seeded record."""
-        return self._state.world.ids.index(self.kind.name, identifier, len(self.seeded))
+        return self.state.world.ids.index(self.kind.name, identifier, len(self.seeded))
 
     def seeded_record(self, index: int) -> Record | None:
         """Record `index` as it is now; None when it was deleted."""
         if index in self._changed:
             return _read(self._kept[self.id_of(index)])
-        return self.kind.make(self._state, index)
+        return self.kind.make(self.state, index)
 
     def get(self, identifier: str) -> Record | None:
         identifier = identifier.lower()
         if identifier in self._kept:
             return _read(self._kept[identifier])
         index = self.index_of(identifier)
-        record = None if index is None else self.kind.make(self._state, index)
+        record = None if index is None else self.kind.make(self.state, index)
         # Fixed parts of a seeded record may be JSON already: read, it is plain throughout.
         return None if record is None else _read(msgspec.json.encode(record))
 
@@ -99,7 +114,7 @@ class Collection:
         """The id of the record whose unique field has this value."""
         if value in self._by_unique:
             return self._by_unique[value]
-        index = self.kind.seeded(self._state, value) if self.kind.seeded else None
+        index = self.kind.seeded(self.state, value) if self.kind.seeded else None
         if index is None or index >= len(self.seeded):
             return None
         record = self.seeded_record(index)
@@ -120,7 +135,7 @@ class Collection:
 
     def new_id(self) -> str:
         """The id for the next record to be added."""
-        return self._state.world.ids.uuid(self.kind.name, len(self.seeded) + len(self._created))
+        return self.state.world.ids.uuid(self.kind.name, len(self.seeded) + len(self._created))
 
     def add(self, record: Record, at: int | None = None) -> Record:
         """Keep a new record under the id it carries; `at` is the instant of the write, if it was ticked already."""
@@ -133,23 +148,42 @@ class Collection:
     def put(self, record: Record, at: int | None = None) -> Record:
         """Keep a changed record in the place of the one with its id."""
         identifier = record[self.kind.id_field]
-        self._forget_unique(identifier)
+        if self.kind.versioned:
+            self._earlier.setdefault(identifier, []).append(self._encoded(identifier))
+        self._forget(identifier)
         self._keep(identifier, record, self._instant(at))
         return record
 
     def _instant(self, at: int | None) -> int:
         # Writes are kept in order, also those that a clock which runs by itself finds out about late.
-        now = self._state.clock.tick() if at is None else at
+        now = self.state.clock.tick() if at is None else at
         return max(now, self._written_at[-1]) if self._written_at else now
 
     def remove(self, identifier: str) -> None:
-        self._forget_unique(identifier)
-        self._keep(identifier, None, self._state.clock.tick())
+        self._forget(identifier)
+        self._keep(identifier, None, self.state.clock.tick())
 
-    def _forget_unique(self, identifier: str) -> None:
-        kept = _read(self._kept.get(identifier))
-        if kept and self.kind.unique:
+    def _encoded(self, identifier: str) -> bytes:
+        index = self.index_of(identifier)
+        kept = self._kept[identifier] if index is None or index in self._changed else None
+        return kept or msgspec.json.encode(self.kind.make(self.state, index or 0))
+
+    def _forget(self, identifier: str) -> None:
+        if identifier not in self._kept:
+            self._deactivated -= self.kind.versioned and self.index_of(identifier) in self.kind.deactivated(
+                self.state
+            )
+            return
+        kept = _read(self._kept[identifier])
+        if kept is None:
+            self._deleted -= 1
+            return
+        self._deactivated -= self.kind.versioned and kept["deactivated"]
+        if self.kind.unique:
             self._by_unique.pop(str(kept.get(self.kind.unique)), None)
+        for name, values_of in self.kind.indexes.items():
+            for value in values_of(kept):
+                self._indexed[name].get(value, {}).pop(identifier, None)
 
     def _keep(self, identifier: str, record: Record | None, now: int) -> None:
         index = self.index_of(identifier)
@@ -159,8 +193,15 @@ class Collection:
         self._latest[identifier] = len(self._writes)
         self._writes.append(identifier)
         self._written_at.append(now)
-        if record and self.kind.unique and record.get(self.kind.unique) is not None:
+        if record is None:
+            self._deleted += 1
+            return
+        self._deactivated += self.kind.versioned and record["deactivated"]
+        if self.kind.unique and record.get(self.kind.unique) is not None:
             self._by_unique[str(record[self.kind.unique])] = identifier
+        for name, values_of in self.kind.indexes.items():
+            for value in values_of(record):
+                self._indexed[name].setdefault(value, {})[identifier] = None
 
     # --- many records
 
@@ -169,7 +210,7 @@ class Collection:
         rows = self.seeded if seeded is None else seeded
         # What selected the seeded rows was known of them before they were written to.
         changed = sorted(index for index in self._changed if index not in rows)
-        return Feed(rows, lambda index: self.kind.created(self._state, index), self._created_at, changed)
+        return Feed(rows, lambda index: self.kind.created(self.state, index), self._created_at, changed)
 
     def created_record(self, key: Key) -> Record | None:
         """The record of a row of `by_creation`; None when it was deleted."""
@@ -190,12 +231,12 @@ class Collection:
     def by_update(self, seeded: range | None = None) -> Feed:
         """All rows in the order in which they last changed."""
         rows = self.seeded if seeded is None else seeded
-        return Feed(rows, lambda index: self.kind.updated(self._state, index), self._written_at)
+        return Feed(rows, lambda index: self.kind.updated(self.state, index), self._written_at)
 
     def updated_record(self, key: Key) -> Record | None:
         """The record of a row of `by_update`; None when it has a later row, or was deleted."""
         if not key.written:
-            return None if key.number in self._changed else self.kind.make(self._state, key.number)
+            return None if key.number in self._changed else self.kind.make(self.state, key.number)
         identifier = self._writes[key.number]
         return _read(self._kept[identifier]) if self._latest[identifier] == key.number else None
 
@@ -207,5 +248,30 @@ class Collection:
 
     def __len__(self) -> int:
         """How many records there are, without those that were deleted."""
-        deleted = sum(record is None for record in self._kept.values())
-        return len(self.seeded) + len(self._created) - deleted
+        return len(self.seeded) + len(self._created) - self._deleted
+
+    @property
+    def active(self) -> int:
+        """How many records there are, without those that were deleted or are deactivated."""
+        return len(self) - self._deactivated
+
+    def earlier(self, identifier: str) -> list[Record]:
+        """What a versioned record was before each of the changes written to it, oldest first."""
+        return [msgspec.json.decode(kept, type=Record) for kept in self._earlier.get(identifier, ())]
+
+    def written_with(self, index: str, value: str) -> list[Record]:
+        """The written records that one of the kind's indexes has under a value, oldest first."""
+        found = (self._kept[identifier] for identifier in self._indexed[index].get(value, ()))
+        return [msgspec.json.decode(kept, type=Record) for kept in found if kept is not None]
+
+    def written(self) -> Iterator[Record]:
+        """Every record that was written to."""
+        yield from (record for kept in self._kept.values() if (record := _read(kept)) is not None)
+
+    def derived(self, name: str, build: Callable[[], _T], *, lasting: bool = False) -> _T:
+        """What `build` makes of the records: made once, and if not `lasting` again after a write."""
+        version = 0 if lasting else len(self._writes)
+        known = self._derived.get(name)
+        if known is None or known[0] != version:
+            known = self._derived[name] = (version, build())
+        return cast("_T", known[1])

@@ -72,6 +72,7 @@ class EmulatorConfig:
     latency: int = 0
     access_log: bool = False
     faults: tuple[FaultRule, ...] = ()
+    precompute: bool = False
 
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
@@ -83,6 +84,8 @@ class EmulatorConfig:
                 raise ValueError(f"{name} must not be empty")
         if isinstance(self.speed, bool) or not isinstance(self.speed, int | float) or not 0 <= self.speed <= _FASTEST:
             raise ValueError(f"speed must be a number from 0 to {_FASTEST:.0f}")
+        if self.precompute and self.speed:
+            raise ValueError("precompute needs a world that stands still: speed 0")
         _check_as_of(self.as_of)
 
     @property
@@ -128,6 +131,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print method, route, status and milliseconds of each request to stderr; never a query",
     )
+    network.add_argument(
+        "--precompute",
+        action="store_true",
+        help="make the pages of encounters (100 each, at most 1 GiB) at the start, to measure a client",
+    )
     _add_world(parser.add_argument_group("invented data"))
     _add_tokens(parser.add_argument_group("tokens"))
     faults.add_arguments(parser.add_argument_group("faults"))
@@ -145,10 +153,9 @@ def _add_world(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--speed",
         type=float,
-        default=1.0,
         metavar="N",
         help="seconds that pass in the world per real second: 1 is real time, 86400 a day per second, "
-        "0 a world that stands still (default: 1)",
+        "0 a world that stands still (default: 1, with --precompute 0)",
     )
     group.add_argument("--days", type=int, metavar="N", help="days of service before --as-of (default: 30)")
     group.add_argument("--encounters", type=int, metavar="N", help="up to 100 million (default: 5000)")
@@ -178,5 +185,7 @@ def _add_tokens(group: argparse._ArgumentGroup) -> None:
 def config_from(arguments: argparse.Namespace) -> EmulatorConfig:
     """The settings on a command line made by `add_arguments`; ValueError names what is out of range."""
     given = {item.name: getattr(arguments, item.name, None) for item in fields(EmulatorConfig)}
+    if given["speed"] is None:
+        given["speed"] = 0.0 if given["precompute"] else 1.0
     given["faults"] = faults.rules_from(arguments)
     return EmulatorConfig(**{name: value for name, value in given.items() if value is not None})

@@ -18,7 +18,7 @@ from candid_provider.emulator.fault_kinds import FOR_EVER, KINDS, REQUIRED, Fiel
 
 _MOST: Final = 2**53
 ANY_ROUTE: Final = "*"
-_PEM: Final = "GET /pem"
+_OTHERS: Final = ("GET /pem", "GET /_files/{file}", "PUT /_files/{file}")
 
 
 class BadRule(ValueError):
@@ -68,7 +68,7 @@ def _normal(route: str) -> str:
 def _route(value: Any) -> str:
     pattern = text(value)
     known = any(route_matches(pattern, row.route, row.id) for row in endpoints().values())
-    if not known and not route_matches(pattern, _PEM, None):
+    if not known and not any(route_matches(pattern, route, None) for route in _OTHERS):
         raise ValueError("matches no endpoint; say GET /api/encounters/v4, encounters.v_4.get_all or *")
     return pattern
 

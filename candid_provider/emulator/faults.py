@@ -107,6 +107,10 @@ class Faults:
             chosen = [self._fire(number, armed) for number, armed in _without_losers(due)]
         return sorted(chosen, key=lambda fault: _ORDER[fault.kind])
 
+    def concern(self, route: str) -> bool:
+        """Whether any rule is about a route that is none of Candid's endpoints."""
+        return any(armed.rule.matches(route, None) for armed in self._armed.values())
+
     def give_back(self, fault: Fault) -> None:
         """A chosen fault had nothing to do, so it has not struck."""
         with self._lock:

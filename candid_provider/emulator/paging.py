@@ -94,10 +94,12 @@ def page(
     keep: Callable[[Record], bool] | None = None,
     descending: bool = False,
     most_seen: int | None = None,
+    total: Callable[[], int] | None = None,
 ) -> Record:
     """One page of the rows that `load` gives a record for and `keep` accepts, from the request's token on.
 
-    A page for which `most_seen` rows were looked at ends there, however few of them it holds.
+    A page for which `most_seen` rows were looked at ends there, however few of them it holds. `total` tells how many
+    rows there are where that is known without loading them all.
     """
     limit, start = limit_of(asked), asked.state.page_tokens.read(asked)
 
@@ -117,10 +119,10 @@ def page(
         earlier = [key for key, _ in islice(before, limit)]
         previous = earlier[-1] if earlier else None
 
-    def total() -> int:
+    def counted() -> int:
         return len(rows) if keep is None and not rows.has_written else sum(1 for _ in kept(rows.walk()))
 
-    return _envelope(asked, [record for _, record in found], following, previous, total)
+    return _envelope(asked, [record for _, record in found], following, previous, total or counted)
 
 
 def page_of(asked: Asked, records: Sequence[Record]) -> Record:

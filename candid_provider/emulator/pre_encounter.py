@@ -43,12 +43,18 @@ _PLAN_UNSET: Final[dict[str, Any]] = nulls(
 )
 
 
+def deactivated_rows(count: int) -> range:
+    """Those of the first `count` rows of a kind that are deactivated."""
+    return range(10, count, 21)
+
+
 def _row(world: World, organization: Organization, kind: str, index: int) -> dict[str, Any]:
     # Deactivated rows stay in the scans; each change raised the version.
-    version = 1 + world.ids.draw(f"{kind}-version", index) % 3
+    deactivated = index in deactivated_rows(index + 1)
+    version = 3 if deactivated else 1 + world.ids.draw(f"{kind}-version", index) % 3
     return {
         "organization_id": organization.id,
-        "deactivated": version == 3 and index % 7 == 0,
+        "deactivated": deactivated,
         "version": version,
         "updated_at": milliseconds(world.updated(kind, index)),
         "updating_user_id": organization.user_id,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
+import msgspec
+
 from candid_provider.emulator.asked import Asked
+from candid_provider.emulator.catalogue import endpoints
 from candid_provider.emulator.paging import limit_of
+from candid_provider.emulator.query import Query
+from candid_provider.emulator.state import State
 
 _MOST_BYTES: Final = 1 << 30
 
@@ -35,6 +40,19 @@ class Precomputed:
                 self._pages[key] = page
                 self.bytes += len(page)
         return page
+
+    def fill(self, state: State, make: Callable[[Asked], bytes]) -> Iterator[int]:
+        """Make the pages of all encounters, of the default size, newest first; the bytes kept after each of them."""
+        token: str | None = ""
+        while token is not None and self.bytes < _MOST_BYTES:
+            query = Query([("page_token", token)] if token else [])
+            page = self.answer(Asked(state, endpoints()["encounters.v_4.get_all"], {}, query), make)
+            token = msgspec.json.decode(page, type=_Page).next_page_token
+            yield self.bytes
+
+
+class _Page(msgspec.Struct):
+    next_page_token: str | None
 
 
 def _selection(asked: Asked) -> tuple[object, ...]:

@@ -9,11 +9,14 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Final
 
 import uvicorn
+from rich.console import Console
+from rich.progress import track
 
 from candid_provider.emulator import table
 from candid_provider.emulator.app import App, Emulation
@@ -134,6 +137,7 @@ def running(config: EmulatorConfig | None = None, *, clock: Clock = time.time) -
     run at once.
     """
     emulation = Emulation(config or EmulatorConfig(), clock)
+    deque(emulation.precompute(), maxlen=0)
     listener = _listen("127.0.0.1", 0)
     url, server = _url(listener), _server(emulation)
     thread = threading.Thread(target=server.run, args=([listener],), name="candid-emulator", daemon=True)
@@ -177,9 +181,18 @@ def serve(
                 print(f"error: cannot listen on {host} port {number}: {problem}", file=sys.stderr)
                 return 1
         with suppress(_Ended), _signals_end_it():
+            emulation = Emulation(config)
+            _precompute(emulation)
             print(_introduction(config, [_url(listener) for listener in listeners]), flush=True)
-            _server(Emulation(config)).run(listeners)
+            _server(emulation).run(listeners)
     return 0
+
+
+def _precompute(emulation: Emulation) -> None:
+    if emulation.precomputed is not None:
+        # At a terminal only: rich draws no bar elsewhere.
+        pages = -(-emulation.config.encounters // 100) or 1
+        deque(track(emulation.precompute(), "making pages", pages, console=Console(stderr=True)), maxlen=0)
 
 
 class _Ended(BaseException):

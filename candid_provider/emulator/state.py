@@ -11,6 +11,7 @@ from candid_provider.emulator.clock import WorldClock
 from candid_provider.emulator.collection import Collection, Kind
 from candid_provider.emulator.config import EmulatorConfig
 from candid_provider.emulator.data import World, microseconds, milliseconds
+from candid_provider.emulator.files import Files
 from candid_provider.emulator.organization import Organization
 from candid_provider.emulator.paging import PageTokens
 
@@ -31,6 +32,8 @@ class State:
         self.world = self._living_world
         self.organization = Organization(self.world.ids)
         sizes = (config.seed, config.starts_at, config.days, config.encounters, config.patients, config.payers)
+        self.files = Files(real)
+        self.clients: dict[str, str] = {}  # secrets of the machine users that were created, by client id
         self.page_tokens = PageTokens(repr(sizes))
         self.agenda = Agenda(self.clock.now)
         self._collections: dict[str, Collection] = {}

@@ -57,6 +57,7 @@ class Tokens:
         self._config = config
         self._clock = clock
         self._client_secret = config.client_secret
+        self.clients: dict[str, str] = {}  # the secrets of more clients, by client id
         self._live: dict[str, float] = {}
         self._mints: deque[float] = deque()
         self.minted = self.rate_limited = self.refused = 0
@@ -104,8 +105,8 @@ class Tokens:
         return {"minted": self.minted, "rate_limited": self.rate_limited, "refused": self.refused}
 
     def _check_credentials(self, client_id: str, client_secret: str) -> None:
-        config = self._config
-        if not (_same(client_id, config.client_id) and _same(client_secret, self._client_secret)):
+        known = {**self.clients, self._config.client_id: self._client_secret}
+        if not _same(client_secret, known.get(client_id, "")) or client_id not in known:
             self.refused += 1
             raise Refusal(401, {"detail": "Invalid client credentials"})
 

@@ -99,9 +99,6 @@ def _deployed(home: Path, settings: Mapping[str, str], components: Mapping[str, 
     common = {
         "AIRFLOW__CORE__PARALLELISM": str(TOGETHER),
         "PYTHONPATH": str(REPOSITORY),  # the triggerer imports tests.cluster.triggers
-        # Some sixteen interpreters start here, each compiling Airflow anew if it may not keep the result.
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(home / "bytecode"),
     }
     with running(EmulatorConfig()) as emulator, Processes(home / "logs" / "components") as processes:
         airflow = LocalAirflow(home, list(DAGS.glob("*.py")), {**common, **settings}, components)

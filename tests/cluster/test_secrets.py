@@ -57,7 +57,7 @@ def logs(fleet: Fleet) -> Iterator[tuple[str, str]]:
     """Everything that Airflow's processes wrote to files."""
     home = fleet.airflow.home
     for path in home.rglob("*"):
-        if path.is_file() and path.name not in TOLD and home / "bytecode" not in path.parents:
+        if path.is_file() and path.name not in TOLD:
             yield str(path.relative_to(home)), path.read_text(errors="replace")
 
 

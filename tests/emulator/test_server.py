@@ -93,7 +93,7 @@ def test_a_signal_ends_it_at_once_and_well(number: int, connected: bool) -> None
             assert http.get("/_emulator/health").is_success
         started = time.monotonic()
         assert ended(process, number)[0] == 0
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5  # half a second, unless the machine is busy
 
 
 def test_a_port_in_use_is_one_line_and_exit_code_1() -> None:
@@ -193,8 +193,9 @@ def test_an_exception_in_the_block_is_not_swallowed() -> None:
 
 def test_latency_delays_api_answers_only() -> None:
     with running(EmulatorConfig(encounters=1, latency=80)) as emulator, httpx.Client(base_url=emulator.url) as http:
-        http.get("/_emulator/health")
-        assert seconds_of(http, "/_emulator/health") < 0.08 <= seconds_of(http, "/api/payers/v4")
+        # A busy machine delays some answers, but not all.
+        at_once = min(seconds_of(http, "/_emulator/health") for _ in range(20))
+        assert at_once < 0.08 <= seconds_of(http, "/api/payers/v4")
 
 
 def seconds_of(http: httpx.Client, path: str) -> float:

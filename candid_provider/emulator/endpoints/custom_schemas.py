@@ -1,0 +1,102 @@
+"""Schemas of an organization's own fields of claims (Candid: /api/custom-schemas/v1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from candid_provider.emulator.answers import Refusal, declared, missing
+from candid_provider.emulator.asked import Asked
+from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.endpoints.registry import answers
+from candid_provider.emulator.given import changed, check, is_filled, is_text, list_of, one_of
+from candid_provider.emulator.state import State
+
+_TYPES: Final = ("BOOLEAN", "DOUBLE", "INTEGER", "STRING")
+_SEEDED: Final = (
+    ("Visit", "What the practice knows of a visit", (("room", "STRING"), ("minutes_waited", "INTEGER"))),
+    ("Referral", None, (("is_internal", "BOOLEAN"), ("distance_km", "DOUBLE"))),
+)
+
+
+def _make(state: State, index: int) -> Record:
+    name, description, fields = _SEEDED[index]
+    rows = [{"key": key, "type": kind} for key, kind in fields]
+    return {"id": state.world.ids.uuid("schema", index), "name": name, "description": description, "fields": rows}
+
+
+SCHEMAS: Final = Kind("schema", "id", count=lambda _: len(_SEEDED), make=_make)
+
+
+def _is_field(value: object) -> str | None:
+    if not isinstance(value, dict):
+        return "must be an object"
+    return is_filled(value.get("key")) or one_of(_TYPES)(value.get("type"))
+
+
+_RULES: Final = {
+    "name": is_filled,
+    "description": is_text,
+    "fields": list_of(_is_field),
+    "fields_to_add": list_of(_is_field),
+}
+
+
+@answers("custom_schemas.v_1.get_multi")
+def list_schemas(asked: Asked) -> Record:
+    organization = asked.query.uuid("organization_id")
+    ours = organization in (None, asked.state.organization.id)
+    return {"schemas": list(asked.state.of(SCHEMAS)) if ours else []}
+
+
+@answers("custom_schemas.v_1.get")
+def get_schema(asked: Asked) -> Record:
+    schema = asked.state.of(SCHEMAS).get(asked.id)
+    if schema is None:
+        raise missing(asked.endpoint, asked.id)
+    return schema
+
+
+@answers("custom_schemas.v_1.create")
+def create_schema(asked: Asked) -> Record:
+    body, schemas = check(asked, _RULES), asked.state.of(SCHEMAS)
+    _refuse_taken(asked, [*_name_taken(asked, body["name"], None), *_keys_taken(body["fields"], [])])
+    given = {"name": body["name"], "description": body.get("description"), "fields": _fields(body["fields"])}
+    return schemas.add({"id": schemas.new_id(), **given})
+
+
+@answers("custom_schemas.v_1.update")
+def update_schema(asked: Asked) -> Record:
+    schema, body = get_schema(asked), check(asked, _RULES, needed=("name",))
+    added = body.get("fields_to_add") or []
+    names = _name_taken(asked, body["name"], schema["id"]) if "name" in body else []
+    _refuse_taken(asked, [*names, *_keys_taken(added, schema["fields"])])
+    schema = changed(schema, body, ("name", "description"))
+    schema["fields"] += _fields(added)
+    return asked.state.of(SCHEMAS).put(schema)
+
+
+def _fields(given: list[Record]) -> list[Record]:
+    return [{"key": field["key"], "type": field["type"]} for field in given]
+
+
+def _name_taken(asked: Asked, name: str, own: str | None) -> list[Record]:
+    same = (schema for schema in asked.state.of(SCHEMAS) if schema["name"] == name and schema["id"] != own)
+    return [{"type": "schema_name_already_exists", "name": name, "id": schema["id"]} for schema in same]
+
+
+def _keys_taken(given: list[Record], present: list[Record]) -> list[Record]:
+    known, taken = {field["key"]: field["type"] for field in present}, []
+    for field in given:
+        if field["key"] in known:
+            taken.append({"type": "key_name_already_exists", "key": field["key"], "value_type": known[field["key"]]})
+        known.setdefault(field["key"], field["type"])
+    return taken
+
+
+def _refuse_taken(asked: Asked, problems: list[Record]) -> None:
+    if problems:
+        raise _failure(asked, problems)
+
+
+def _failure(asked: Asked, problems: list[Record]) -> Refusal:
+    return declared(asked.endpoint, "SchemaValidationHttpFailure", {"errors": problems})

@@ -1,0 +1,215 @@
+"""Providers of the organization (Candid: /api/organization-providers/v3), at first the ones its encounters name."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from candid_provider.emulator.answers import invalid, missing, unprocessable
+from candid_provider.emulator.asked import Asked
+from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.endpoints.events import emit
+from candid_provider.emulator.endpoints.registry import answers
+from candid_provider.emulator.given import (
+    LONG_ADDRESS,
+    Rule,
+    address,
+    changed,
+    check,
+    is_day,
+    is_flag,
+    is_npi,
+    is_text,
+    list_of,
+    one_of,
+    shape,
+)
+from candid_provider.emulator.organization import CLINICIANS
+from candid_provider.emulator.paging import page_of
+from candid_provider.emulator.state import State
+
+_SORTS: Final = ("provider_name:asc", "provider_name:desc", "npi:asc", "npi:desc")
+_NAMES: Final = ("first_name", "last_name", "organization_name")
+
+
+def _make(state: State, index: int) -> Record:
+    organization = state.organization
+    fixed = organization.clinicians[index] if index < CLINICIANS else organization.billing_provider
+    known: Record = msgspec.json.decode(fixed)
+    person = index < CLINICIANS
+    return {
+        **{name: known[name] for name in (*_NAMES, "npi", "tax_id", "taxonomy_code")},
+        "organization_provider_id": known["provider_id"],
+        "is_rendering": person,
+        "is_billing": not person,
+        "provider_type": "INDIVIDUAL" if person else "ORGANIZATION",
+        "license_type": "MD" if person else "UNKNOWN",
+        "addresses": [{"address": known["address"], "address_type": "DEFAULT"}],
+        "employment_start_date": "2020-01-01" if person else None,
+        "employment_termination_date": None,
+        "qualifications": [],
+    }
+
+
+PROVIDERS: Final = Kind("provider", "organization_provider_id", count=lambda _: CLINICIANS + 1, make=_make)
+_IDENTIFIERS: Final = Kind("provider_identifier", "identifier_id")
+
+
+_LICENSES: Final = """
+    MD NP PA LMFT LCPC LCSW PMHNP FNP LPCC DO RD SLP APRN LPC PHD PSYD LMSW LMHC OTHER_MASTERS BCBA UNKNOWN RPH
+    PHT LAC LMT DC ND MA PT IBCLC RN DPT LCMHC CNM RNFA ACSW APC BCABA BHA OD DPM DA DDS DEH DMD PTA LCADC LCAT
+    LCMHCS LCMHCA LCSWA LICSW LISW LMFTS LMFTA LPCI LSCSW MHCA MHT RBT RCSWI RHMCI LPN OTD OMS MFTA APCC DNP
+    AGNPBC ANP FNPPP LCSWR ALC RMFTI LAMFT LPCA LSWI CSW CPC LGMFT LLPC PLPC PLMFT LMHCA CIT CT MFT LSW PLMHP
+    PCMSW LMHP OTR/L RPA COTA CRNP SLP-CF NP-C PA-C AMFT CDN CGC CNS MDPHD AuD ATC LAT OTA LSSP SLPA EdD SWT
+    IMFT RT
+"""
+
+
+def _is_address(value: Any) -> str | None:
+    if not isinstance(value, dict) or value.get("address_type") != "DEFAULT":
+        return "must have address and address_type"
+    return LONG_ADDRESS(value.get("address"))
+
+
+def _is_qualification(value: Any) -> str | None:
+    """An order to add, update or remove an identifier; to create a provider there is only the first."""
+    if not isinstance(value, dict):
+        return "must be an object"
+    way = value.get("type", "add")
+    if way == "remove":
+        return is_text(value.get("value"))
+    if way == "update":
+        given = value.get("identifier_value")
+        return is_text(value.get("identifier_id")) or (_is_identifier(given) if given is not None else None)
+    known = one_of(("MCR", "MCD"))(value.get("identifier_code"))
+    return known or _is_identifier(value.get("identifier_value")) if way == "add" else "has an unknown type"
+
+
+_is_identifier: Final = shape("type", "state", "provider_number")
+_RULES: Final[dict[str, Rule]] = {
+    "npi": is_npi,
+    "is_rendering": is_flag,
+    "is_billing": is_flag,
+    **dict.fromkeys((*_NAMES, "tax_id", "taxonomy_code"), is_text),
+    "provider_type": one_of(("INDIVIDUAL", "ORGANIZATION")),
+    "license_type": one_of(_LICENSES.split()),
+    "addresses": list_of(_is_address),
+    "employment_start_date": is_day,
+    "employment_termination_date": is_day,
+    "qualifications": list_of(_is_qualification),
+}
+_NEEDED: Final = ("npi", "is_rendering", "is_billing", "provider_type", "license_type", "qualifications")
+
+
+def _name(provider: Record) -> str:
+    name = " ".join(provider[part] for part in ("last_name", "first_name") if provider[part])
+    return name or provider["organization_name"] or ""
+
+
+@answers("organization_providers.v_3.get_multi")
+def list_providers(asked: Asked) -> Record:
+    field, _, way = (asked.query.choice("sort", _SORTS) or "provider_name:asc").partition(":")
+    found = [provider for provider in asked.state.of(PROVIDERS) if _fits(asked, provider)]
+    found.sort(key=lambda provider: provider["npi"] if field == "npi" else _name(provider).casefold())
+    return page_of(asked, found[::-1] if way == "desc" else found)
+
+
+def _fits(asked: Asked, provider: Record) -> bool:
+    query = asked.query
+    term, npi = (query.text("search_term") or "").casefold(), query.text("npi")
+    rendering, billing = query.boolean("is_rendering"), query.boolean("is_billing")
+    ids, organization = query.texts("organization_provider_ids"), query.uuid("organization_id")
+    names = " ".join(provider[name] or "" for name in _NAMES)
+    return (
+        (term in names.casefold() or term in _name(provider).casefold())
+        and npi in (None, provider["npi"])
+        and rendering in (None, provider["is_rendering"])
+        and billing in (None, provider["is_billing"])
+        and (not ids or provider["organization_provider_id"] in ids)
+        and organization in (None, asked.state.organization.id)
+    )
+
+
+def provider_of(asked: Asked) -> Record:
+    """The provider whose id is in the path."""
+    provider = asked.state.of(PROVIDERS).get(asked.id)
+    if provider is None:
+        raise missing(asked.endpoint, asked.id)
+    return provider
+
+
+@answers("organization_providers.v_3.get")
+def get_provider(asked: Asked) -> Record:
+    return provider_of(asked)
+
+
+@answers("organization_providers.v_3.create")
+def create_provider(asked: Asked) -> Record:
+    body, providers = _body(asked), asked.state.of(PROVIDERS)
+    given = changed(dict.fromkeys(_RULES), body, _RULES)
+    given["qualifications"] = _qualifications(asked, [], body["qualifications"])
+    provider = providers.add({"organization_provider_id": providers.new_id(), **given})
+    return _told(asked, "Created", provider)
+
+
+@answers("organization_providers.v_3.update")
+def update_provider(asked: Asked) -> Record:
+    provider, body = provider_of(asked), _body(asked)
+    qualifications = _qualifications(asked, provider["qualifications"], body.get("qualifications") or [])
+    provider = changed(provider, body, _RULES) | {"qualifications": qualifications}
+    return _told(asked, "Updated", asked.state.of(PROVIDERS).put(provider))
+
+
+def _body(asked: Asked) -> Record:
+    body = check(asked, _RULES, needed=_NEEDED)
+    if not body.get("addresses"):
+        return body
+    rows = [{"address": address(row["address"]), "address_type": "DEFAULT"} for row in body["addresses"]]
+    return {**body, "addresses": rows}
+
+
+def _told(asked: Asked, happened: str, provider: Record) -> Record:
+    payload = {"organization_provider_id": provider["organization_provider_id"]}
+    emit(asked.state, f"CandidApi.OrganizationProvider.{happened}", payload)
+    return provider
+
+
+def _qualifications(asked: Asked, present: list[Record], given: list[Record]) -> list[Record]:
+    """The identifiers of a provider after some were added, updated and removed."""
+    rows, identifiers = {row["identifier_id"]: row for row in present}, asked.state.of(_IDENTIFIERS)
+    for order in given:
+        way = order.get("type", "add")
+        wanted = order.get("value") if way == "remove" else order.get("identifier_id")
+        if way != "add" and wanted not in rows:
+            raise unprocessable(asked.endpoint, "qualifications", "has an identifier that the provider has not")
+        if way == "remove":
+            del rows[wanted]
+        elif way == "update":
+            rows[wanted] = _updated(rows[wanted], order)
+        else:
+            row = identifiers.add({"identifier_id": identifiers.new_id(), "period": None} | _identifier(order))
+            rows[row["identifier_id"]] = row
+    return list(rows.values())
+
+
+def _identifier(order: Record) -> Record:
+    given = {name: order[name] for name in ("identifier_code", "identifier_value", "period") if order.get(name)}
+    if given.get("identifier_value", {}).get("type") == "medicare_provider_identifier":
+        given["identifier_value"] = {"organization_service_facility_id": None} | given["identifier_value"]
+    return given
+
+
+def _updated(row: Record, order: Record) -> Record:
+    row = row | _identifier(order)
+    if isinstance(row["period"], dict) and row["period"].get("type") == "remove":
+        row["period"] = None
+    return row
+
+
+def required(asked: Asked, name: str) -> str:
+    """A query parameter that must be there."""
+    value = asked.query.text(name)
+    if value is None:
+        raise invalid(name, "is required")
+    return value

@@ -1,0 +1,69 @@
+"""Files of a provider, one of each type (Candid: /api/organization-providers/v3/…/attachments)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from candid_provider.emulator.answers import error, missing
+from candid_provider.emulator.asked import Asked
+from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.endpoints.inside_encounters import author
+from candid_provider.emulator.endpoints.organization_providers import provider_of, required
+from candid_provider.emulator.endpoints.registry import answers
+from candid_provider.emulator.given import check, one_of
+
+ATTACHMENTS: Final = Kind("provider_attachment", "provider_attachment_id")
+_TYPES: Final = ("W9", "PECOS_RECORD", "BANK_LETTER_OR_VOIDED_CHECK")
+
+
+def _of(asked: Asked, provider: Record) -> list[Record]:
+    wanted = provider["organization_provider_id"]
+    return [record for record in asked.state.of(ATTACHMENTS) if record["organization_provider_id"] == wanted]
+
+
+@answers("organization_providers.v_3.list_attachments")
+def list_attachments(asked: Asked) -> list[Record]:
+    return _of(asked, provider_of(asked))
+
+
+@answers("organization_providers.v_3.upload_attachment")
+def upload(asked: Asked) -> str:
+    provider, state = provider_of(asked), asked.state
+    body: dict[str, Any] = check(asked, {"file_type": one_of(_TYPES)})
+    if any(record["file_type"] == body["file_type"] for record in _of(asked, provider)):
+        raise error(409, "EntityConflictError", {"entity_name": "provider attachment"})
+    attachments, file = state.of(ATTACHMENTS), body["attachment_file"]
+    record = {
+        "provider_attachment_id": attachments.new_id(),
+        "organization_provider_id": provider["organization_provider_id"],
+        "file_name": file.filename,
+        "file_type": body["file_type"],
+        "description": "",
+        "content_type": file.content_type,
+        "created_at": state.now(),
+        "created_by": author(state),
+    }
+    state.files.keep(record["provider_attachment_id"], file.content)
+    identifier: str = attachments.add(record)["provider_attachment_id"]
+    return identifier
+
+
+def _found(asked: Asked, identifier: str) -> Record:
+    record = asked.state.of(ATTACHMENTS).get(identifier)
+    if record is None:
+        raise missing(asked.endpoint, identifier)
+    return record
+
+
+@answers("organization_providers.v_3.download_attachment")
+def download(asked: Asked) -> Record:
+    record, files = _found(asked, required(asked, "attachment_id")), asked.state.files
+    content = files.kept(record["provider_attachment_id"])
+    return {"signed_download_url": files.url(record["file_name"], content, record["content_type"])[0]}
+
+
+@answers("organization_providers.v_3.delete_attachment")
+def delete(asked: Asked) -> None:
+    record = _found(asked, asked.id)
+    asked.state.of(ATTACHMENTS).remove(record["provider_attachment_id"])
+    asked.state.files.drop(record["provider_attachment_id"])
