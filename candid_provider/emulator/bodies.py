@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from candid_provider.emulator.answers import Refusal, unprocessable
 from candid_provider.emulator.asked import Upload
-from candid_provider.emulator.catalogue import Endpoint
+from candid_provider.emulator.catalogue import Endpoint, required_body
 from candid_provider.emulator.fitting import misfit
 
 _DEEPEST: Final = 100

@@ -12,7 +12,7 @@ from candid_provider.emulator.benefits import SERVICE_CODES
 from candid_provider.emulator.clock import EPOCH
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import milliseconds
-from candid_provider.emulator.endpoints.pre_encounter import COVERAGES
+from candid_provider.emulator.endpoints.coverages import COVERAGES
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.state import State
 

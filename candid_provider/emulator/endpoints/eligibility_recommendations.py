@@ -10,7 +10,7 @@ from candid_provider.emulator.answers import declared, invalid, missing, unproce
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import milliseconds
-from candid_provider.emulator.endpoints.pre_encounter import COVERAGES
+from candid_provider.emulator.endpoints.coverages import COVERAGES
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.organization import payer_id, payer_name
 from candid_provider.emulator.people import member_id, mrn, person

@@ -9,8 +9,10 @@ from candid_provider.emulator.answers import invalid, missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import milliseconds
+from candid_provider.emulator.endpoints.appointments import APPOINTMENTS
 from candid_provider.emulator.endpoints.coverage_eligibility import COVERAGE_CHECKS, check_of, status_of
-from candid_provider.emulator.endpoints.pre_encounter import APPOINTMENTS, COVERAGES, PATIENTS
+from candid_provider.emulator.endpoints.coverages import COVERAGES
+from candid_provider.emulator.endpoints.patients import PATIENTS
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.paging import page_of, sorted_by
 from candid_provider.emulator.state import State

@@ -12,7 +12,8 @@ from candid_provider.emulator.benefits import coverage_benefits
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.eligibility import Verdict, bits_of, plan, rejection
-from candid_provider.emulator.endpoints.pre_encounter import COVERAGES, PATIENTS
+from candid_provider.emulator.endpoints.coverages import COVERAGES
+from candid_provider.emulator.endpoints.patients import PATIENTS
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.organization import payer_id, payer_name
 from candid_provider.emulator.people import member_id
