@@ -9,7 +9,6 @@ from candid_provider.emulator.answers import declared, not_emulated, not_found, 
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Collection, Record
 from candid_provider.emulator.endpoints import charge_bundling
-from candid_provider.emulator.endpoints.body_shapes import check_data
 from candid_provider.emulator.endpoints.charge_filters import (
     Check,
     charge_checks,
@@ -95,7 +94,6 @@ def _check(asked: Asked, data: Record) -> None:
     for name in ("charge_external_id", "patient_external_id", *_PLAIN[:-1]):
         if not isinstance(given.get(name), str | None):
             raise unprocessable(asked.endpoint, name, "must be a string")
-    check_data(asked, data)
     check_choices(asked, data)
     check_values(asked, {"schema_instances": given.get("metadata")})
 
