@@ -29,8 +29,18 @@ async def body_of(request: Request, endpoint: Endpoint) -> Any:
         body = msgspec.json.decode(raw)
     except (ValueError, RecursionError):
         raise Refusal(400, {"detail": "The request body could not be parsed"}) from None
-    _check(endpoint, required_body(endpoint.id), body, "")
+    check_body(endpoint, body)
     return body
+
+
+def check_body(endpoint: Endpoint, body: Any) -> None:
+    """Refuse a decoded JSON body that lacks what an endpoint requires."""
+    _check(endpoint, required_body(endpoint.id), body, "")
+
+
+def check_shape(endpoint: Endpoint, sample: Any, value: Any, where: str) -> None:
+    """Refuse a part of a body that is not like a sample of it."""
+    _check(endpoint, sample, value, where)
 
 
 def _is_required(endpoint: Endpoint) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -213,12 +213,14 @@ class Collection:
 
     # --- many records
 
-    def by_creation(self, seeded: range | None = None) -> Feed:
+    def by_creation(self, seeded: Sequence[int] | None = None) -> Feed:
         """All rows, or some seeded and all written ones, changed ones too, in the order of their creation."""
         rows = self.seeded if seeded is None else seeded
         # What selected the seeded rows was known of them before they were written to.
-        changed = sorted(index for index in self._changed if index not in rows)
-        return Feed(rows, lambda index: self.kind.created(self.state, index), self._created_at, changed)
+        changed = {index for index in self._changed if index not in rows}
+        if not isinstance(rows, range):
+            rows, changed = range(0), changed.union(rows)
+        return Feed(rows, lambda index: self.kind.created(self.state, index), self._created_at, sorted(changed))
 
     def created_record(self, key: Key) -> Record | None:
         """The record of a row of `by_creation`; None when it was deleted."""
