@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 from candid_provider.emulator.answers import declared, missing, not_emulated, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
-from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints import references
 from candid_provider.emulator.endpoints.external_payment_account_config import ACCOUNT_CONFIGS
 from candid_provider.emulator.endpoints.fields import choice, choices, day
@@ -18,12 +18,14 @@ from candid_provider.emulator.endpoints.invoices import (
     STATUSES,
     created_at,
     due_date,
-    encounter_of,
+    invoices_on,
+    made_by,
     status_of,
 )
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.feed import Key
+from candid_provider.emulator.feed import Feed, Key, Sorted
 from candid_provider.emulator.paging import page, page_of, sorted_by
+from candid_provider.emulator.ranges import between
 
 _SORTS: Final = ("CREATED_AT", "UPDATED_AT", "PATIENT_EXTERNAL_ID", "NOTE", "DUE_DATE", "STATUS")
 _SORTABLE: Final = 50_000
@@ -34,7 +36,7 @@ def list_invoices(asked: Asked) -> Record:
     query, rows = asked.query, asked.state.of(INVOICES)
     sort = query.choice("sort", _SORTS) or "CREATED_AT"
     descending = (query.choice("sort_direction", ("asc", "desc")) or "desc") == "desc"
-    keep, may, feed = _filter(asked), _early(asked), rows.by_creation()
+    keep, may, feed = _filter(asked), _early(asked), _rows(asked)
 
     def load(key: Key) -> Record | None:
         if not key.written and not rows.is_changed(key.number) and not may(key.number):
@@ -49,32 +51,34 @@ def list_invoices(asked: Asked) -> Record:
     return page_of(asked, sorted_by(found, sort.lower(), descending=descending))
 
 
+def _rows(asked: Asked) -> Feed:
+    """Invoices as they were made: the written ones, and of the others those of the patient or days asked for."""
+    state, query, rows = asked.state, asked.query, asked.state.of(INVOICES)
+    patient, external = query.text("patient_external_id"), query.text("encounter_external_id")
+    seeded, single = _made_for(asked), []
+    if external is not None:
+        index = references.index_of_encounter(external)
+        single, seeded = invoices_on(state, range(0) if index is None else range(index, index + 1)), range(0)
+    elif patient is not None:
+        single, seeded = invoices_on(state, references.encounters_of_patient(state, patient)), range(0)
+    changed = {key.number for key, _, _ in rows.written_rows() if key.written == 2}
+    numbers = {number for number in changed.union(single) if number not in seeded}
+    keys = [Key(created_at(state, number), 0, number) for number in numbers]
+    return Sorted(seeded, lambda index: created_at(state, index), [*keys, *rows.by_creation(range(0)).walk()])
+
+
+def _made_for(asked: Asked) -> range:
+    """The seeded invoices that are due on the days asked for: each a fixed time after it was made."""
+    state, before, after = asked.state, asked.query.day("due_date_before"), asked.query.day("due_date_after")
+    last = None if before is None else made_by(before) - 1
+    first = None if after is None else made_by(after + timedelta(days=1))
+    return between(state.of(INVOICES).seeded, lambda index: created_at(state, index), first, last)
+
+
 def _early(asked: Asked) -> Callable[[int], bool]:
     """Tells of a seeded invoice that nobody changed whether it fits, without making it."""
-    query, state = asked.query, asked.state
-    patient, note, external = (
-        query.text("patient_external_id"),
-        query.text("note"),
-        query.text("encounter_external_id"),
-    )
-    number = None if patient is None else state.world.ids.index("patient", patient, state.world.patients)
-    billed = None if external is None else references.index_of_encounter(external)
-    before, after = query.day("due_date_before"), query.day("due_date_after")
-    statuses = choices(query, "status", STATUSES)
-
-    def may(index: int) -> bool:
-        encounter = encounter_of(state, index)
-        if statuses and status_of(state, index) not in statuses:
-            return False
-        if patient is not None and state.world.patient_of(encounter) != number:
-            return False
-        if before or after:
-            due = due_date(microseconds(created_at(state, index)))
-            if (before and due >= before.isoformat()) or (after and due <= after.isoformat()):
-                return False
-        return not note and (external is None or encounter == billed)
-
-    return may
+    statuses, note = choices(asked.query, "status", STATUSES), asked.query.text("note")
+    return lambda index: not note and (not statuses or status_of(asked.state, index) in statuses)
 
 
 def _filter(asked: Asked) -> Callable[[Record], bool]:

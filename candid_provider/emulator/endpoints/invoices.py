@@ -12,7 +12,7 @@ from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints.invoice_items import claim_items
 from candid_provider.emulator.people import mrn
-from candid_provider.emulator.settlements import PAYMENTS
+from candid_provider.emulator.settlements import PAYMENTS, common
 from candid_provider.emulator.state import State
 
 STATUSES: Final = ("DRAFT", "OPEN", "PAID", "VOID", "UNCOLLECTIBLE", "HELD")
@@ -77,6 +77,18 @@ def _make(state: State, index: int) -> Record:
         "due_date": due_date(microseconds(created)),
         "amount_cents": sum(lines.values()),
     }
+
+
+def invoices_on(state: State, billed: range) -> list[int]:
+    """The seeded invoices for some encounters, which lie evenly."""
+    step, turns = settlements.encounter_at(state.world, 1), _count(state) // len(_PLACES)
+    found = (common(place * step, PAYMENTS.step * step, turns, billed) for place in _PLACES)
+    return sorted(len(_PLACES) * turn + place for place, hits in enumerate(found) for turn in hits)
+
+
+def made_by(due: date) -> int:
+    """The first instant (microseconds since 1970) at which an invoice is made that is due on a day."""
+    return (due - timedelta(days=_DAYS_UNTIL_DUE) - date(1970, 1, 1)).days * 86_400_000_000
 
 
 def due_date(created: str) -> str:

@@ -14,7 +14,8 @@ from candid_provider.emulator.endpoints.fields import choice, instant, positive
 from candid_provider.emulator.endpoints.invoices import known_invoice
 from candid_provider.emulator.endpoints.non_insurance_payers import payer_of, required
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.endpoints.transactions import REFUND_REASONS, Listing, change, found
+from candid_provider.emulator.endpoints.transactions import REFUND_REASONS, Listing, change, found, numbered
+from candid_provider.emulator.ranges import within
 from candid_provider.emulator.settlements import (
     NON_INSURANCE_PAYMENTS,
     THIRD_PARTY_PAYMENTS,
@@ -89,9 +90,7 @@ def _register(money: _Money) -> Kind:
         checks = set(query.texts("check_number"))
 
         def may(index: int) -> bool:
-            return (not checks or money.check(index) in checks) and (
-                payer is None or money.payer(asked.state, index)["non_insurance_payer_id"] == payer
-            )
+            return payer is None or money.payer(asked.state, index)["non_insurance_payer_id"] == payer
 
         def keep(row: Record) -> bool:
             return (
@@ -101,6 +100,10 @@ def _register(money: _Money) -> Kind:
             )
 
         seeded = range(money.series.total(asked.state.world)) if invoice is None else range(0)
+        if checks:
+            known = [within(seeded, numbered(check, money.check)) for check in checks]
+            hits = sorted(hit[0] for hit in known if hit)
+            seeded = range(hits[0], hits[-1] + 1) if hits else range(0)
         return listing.answer(asked, seeded, keep, may)
 
     @answers(f"{area}.get")

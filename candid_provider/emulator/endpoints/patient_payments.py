@@ -13,7 +13,7 @@ from candid_provider.emulator.endpoints import allocations, references
 from candid_provider.emulator.endpoints.fields import choice, choices, instant, positive
 from candid_provider.emulator.endpoints.invoices import invoice_of_payment, known_invoice, payment_of_invoice
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.endpoints.transactions import Listing, change, found, targeted
+from candid_provider.emulator.endpoints.transactions import Listing, change, found, numbered, targeted
 from candid_provider.emulator.ranges import within
 from candid_provider.emulator.settlements import PATIENT_PAYMENTS, PAYMENTS
 from candid_provider.emulator.state import State
@@ -72,14 +72,16 @@ def list_payments(asked: Asked) -> Record:
     seeded, fits = targeted(asked, PAYMENTS)
     sources, unattributed = choices(query, "sources", SOURCES), query.boolean("unattributed")
     source_id, invoice = query.text("source_internal_id"), query.uuid("invoice_id")
+    if source_id is not None:
+        seeded = within(seeded, numbered(source_id, _source_id))
+    if sources and sources.isdisjoint(settlements.SOURCES):
+        seeded = range(0)
     if invoice is not None:
         seeded = within(seeded, payment_of_invoice(state, invoice))
 
     def may(index: int) -> bool:
-        return (
-            (not sources or settlements.source_of(state.world, index) in sources)
-            and (source_id is None or _source_id(index) == source_id)
-            and (not unattributed or settlements.has_prepaid(state.world, index))
+        return (not sources or settlements.source_of(state.world, index) in sources) and (
+            not unattributed or settlements.has_prepaid(state.world, index)
         )
 
     def keep(row: Record) -> bool:

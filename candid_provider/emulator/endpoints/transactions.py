@@ -130,3 +130,10 @@ def overlap(rows: range, others: range) -> range:
     if len(short) > 1:
         return short
     return short if short and short[0] in long else range(0)
+
+
+def numbered(text: str, name: Callable[[int], str]) -> range:
+    """The seeded row that `name` calls `text`, as a range of at most one."""
+    digits = text[-8:]
+    index = int(digits) if digits.isascii() and digits.isdigit() else -1
+    return range(index, index + 1) if index >= 0 and name(index) == text else range(0)
