@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from .pre_encounter import LONG_AGO, NOBODY, Desk, appointment, coverage, desk, image, name, patient
@@ -51,7 +52,8 @@ def test_an_update_names_the_version_that_its_route_wants(api: Desk, somebody: s
     second = api.done("PUT", f"{path}/{first['id']}/{1 + step}", body)
     assert second["version"] == 2
     assert second["updated_at"] > first["updated_at"]
-    assert api.ok(f"{path}/{first['id']}") == second
+    # An image's URL is signed anew each time.
+    assert api.ok(f"{path}/{first['id']}") | {"signed_url": None} == second | {"signed_url": None}
     api.fails(404, "PUT", f"{path}/{NOBODY}/1", body)
     assert api.send("PUT", f"{path}/{first['id']}/next", body).status_code in (400, 422)
 
@@ -215,17 +217,19 @@ def test_a_schema_grows_only(api: Desk) -> None:
     assert api.send("POST", "/patients/v1", patient(custom_metadata=[wrong])).status_code == 422
 
 
-def test_a_card_has_one_image_on_each_side_and_its_file_arrives_after_a_while(api: Desk, somebody: str) -> None:
+def test_a_card_has_one_image_on_each_side_and_its_file_is_put_behind_a_signed_url(api: Desk, somebody: str) -> None:
     card = {"coverage": {"id": api.coverage(somebody)["id"], "side": "FRONT"}}
     made = api.done("POST", "/images/v1", image(**card))
     assert (made["status"], made["signed_url"].startswith("http")) == ("PENDING", True)
     api.fails(409, "POST", "/images/v1", image(**card))
     seeded = next(row for row in api.ok("/images/v1") if row["coverage"] and row["version"] == 2)
     api.fails(409, "POST", "/images/v1", image(coverage=seeded["coverage"]))
-    api.advance(60)
+    assert httpx.put(made["signed_url"], content=b"dots", headers={"content-type": "image/jpeg"}).is_success
     uploaded = api.ok(f"/images/v1/{made['id']}")
-    assert (uploaded["status"], uploaded["version"]) == ("UPLOADED", 2)
-    assert uploaded in api.ok("/images/v1", coverage_id=card["coverage"]["id"])
+    assert (uploaded["status"], uploaded["version"], uploaded["file_type"]) == ("UPLOADED", 2, "image/jpeg")
+    assert httpx.get(uploaded["signed_url"]).content == b"dots"
+    assert httpx.get(seeded["signed_url"]).content.startswith(b"\x89PNG")
+    assert [row["id"] for row in api.ok("/images/v1", coverage_id=card["coverage"]["id"])] == [made["id"]]
     api.done("DELETE", f"/images/v1/{made['id']}/2")
     assert api.ok("/images/v1", coverage_id=card["coverage"]["id"]) == []
     api.done("POST", "/images/v1", image(**card))

@@ -14,7 +14,15 @@ from candid_provider.emulator.data import World, microseconds
 from candid_provider.emulator.encounters import CREATED, STATUS_UPDATED
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.endpoints.events import emit
-from candid_provider.emulator.lives import STAGES, Path, Standing, path_of, stages_owned_by, standing
+from candid_provider.emulator.lives import (
+    ADJUDICATION,
+    STAGES,
+    Path,
+    Standing,
+    path_of,
+    stages_owned_by,
+    standing,
+)
 from candid_provider.emulator.state import State
 
 _LIVING: Final = ("owner_of_next_action", "next_responsible_party", "last_submitted_at")
@@ -112,6 +120,8 @@ def _reach(state: State, encounter_id: str, claim_id: str, since: int, stage: in
     path = path_of(state.world.ids.draw("path", number), number % 3 == 0)
     Stage(state, path, stage, number % 3 == 0, since).apply(record)
     state.of(ENCOUNTERS).put(record, now)
+    if stage == ADJUDICATION and number % 3 == 0:
+        state.ledger.arise(record, now)
     emit(state, STATUS_UPDATED, _payload(record), now)
     _plan(state, encounter_id, claim_id, since, stage + 1)
 

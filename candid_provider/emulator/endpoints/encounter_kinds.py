@@ -82,6 +82,7 @@ ENCOUNTERS: Final = Kind(
     created=lambda state, index: state.world.created(index),
     unique="external_id",
     seeded=lambda state, text: encounters.index_of_external_id(text),
+    view=lambda state, record: state.ledger.balanced(record),
 )
 DIAGNOSES: Final = Kind("written_diagnosis", "diagnosis_id")
 SERVICE_LINES: Final = Kind("written_service_line", "service_line_id")

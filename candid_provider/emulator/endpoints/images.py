@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from functools import partial
 from typing import Final
 
 from candid_provider.emulator.asked import Asked
@@ -11,12 +13,14 @@ from candid_provider.emulator.endpoints.coverages import COVERAGE
 from candid_provider.emulator.endpoints.patients import PATIENT
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, active, conflict, in_order, latest_version, sorting
-from candid_provider.emulator.instants import moment_of
 from candid_provider.emulator.models import written
 from candid_provider.emulator.state import State
 
 _SEEDED: Final = 200
-_UPLOAD: Final = 60_000_000  # the file is there a minute of the world's time after it was announced
+# What the seeded images show: one white dot.
+_PIXEL: Final = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+)
 _SORTS: Final = ("updatedAt", "fileName", "displayName", "fileType", "status")
 
 
@@ -57,18 +61,19 @@ _IMAGE: Final = Resource(IMAGES, "Image", "MutableImage")
 
 
 def _signed_url(state: State, image: Record) -> str:
-    """Where the file is put and fetched."""
-    # state.files takes this over when it is there: it signs URLs on the emulator's own address.
-    signature = state.world.ids.draw(f"signature-{image['id']}", image["version"])
-    return f"http://localhost:5050/_files/images/{image['id']}?signature={signature:016x}"
+    """Where the file is to be put, and once it is there, fetched."""
+    name = f"images/{image['id']}"
+    if image["status"] != "UPLOADED":
+        return state.files.upload_url(name, partial(_receive, state, image["id"]))[0]
+    return state.files.url(name, state.files.kept(image["id"]) or _PIXEL, image["file_type"])[0]
 
 
-def _now(state: State, image: Record) -> Record:
-    """An image as it is by now: a file that was announced has arrived after a while, as a change of its own."""
-    moment = moment_of(image["updated_at"]) + _UPLOAD
-    if image["status"] != "PENDING" or image["deactivated"] or moment > state.clock.now():
-        return image
-    return image | {"status": "UPLOADED", "version": image["version"] + 1, "updated_at": milliseconds(moment)}
+def _receive(state: State, identifier: str, content: bytes, media_type: str) -> None:
+    """The file has come: a change of its own."""
+    image = state.of(IMAGES).get(identifier)
+    if image is not None and not image["deactivated"]:
+        state.files.keep(identifier, content)
+        _IMAGE.changed(state, image, {"status": "UPLOADED", "file_type": media_type})
 
 
 def _shown(state: State, image: Record) -> Record:
@@ -76,7 +81,7 @@ def _shown(state: State, image: Record) -> Record:
 
 
 def _found(asked: Asked) -> Record:
-    return _now(asked.state, _IMAGE.found(asked))
+    return _IMAGE.found(asked)
 
 
 @answers("pre_encounter.images.v_1.get_multi")
@@ -93,7 +98,7 @@ def list_images(asked: Asked) -> list[Record]:
         mine = patient in (None, owner.get("id")) and coverage in (None, card.get("id"))
         return mine and described and kind in (None, image["file_type"])
 
-    images = [_now(state, image) for image in filter(fits, active(state.of(IMAGES)))]
+    images = list(filter(fits, active(state.of(IMAGES))))
     ordered = in_order(images, field or "updatedAt", descending=descending, shape=_make(state, 0))
     return [_shown(state, image) for image in ordered]
 
