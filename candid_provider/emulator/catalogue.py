@@ -75,7 +75,7 @@ def _template(endpoint_id: str) -> bytes:
     sample = _samples()["responses"][endpoint_id]
     typical = sample["typical"]
     if isinstance(typical, dict):
-        typical = dict.fromkeys(sample["optional_fields"]) | typical
+        typical = dict.fromkeys(sample["optional_fields"] or ()) | typical
     return msgspec.json.encode(typical)
 
 

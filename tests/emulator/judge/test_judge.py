@@ -1,0 +1,63 @@
+"""The official SDK judges every emulated endpoint: it calls each, synchronously and not, and reads what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from candid_provider.emulator import Emulator, EmulatorConfig, running
+from candid_provider.emulator.catalogue import endpoints
+from candid_provider.emulator.endpoints import HANDLERS
+from candid_provider.emulator.routing import Router
+from tests.emulator.conftest import connected, sign_in
+from tests.emulator.test_sdk import pytestmark, shape_faults
+
+from .clients import Caller, async_caller, sync_caller
+from .office import Office
+from .rules import examples, lacking, sample_of, unmarked
+
+__all__ = ["pytestmark"]
+WORLD = EmulatorConfig(as_of=date(2026, 3, 15), encounters=300, patients=100, days=10, payers=23)
+EMULATED = [name for name in endpoints() if name in HANDLERS]
+ROUTER = Router(endpoints().values())
+
+
+@pytest.fixture(scope="module")
+def judged() -> Iterator[Emulator]:
+    with running(WORLD) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def office(judged: Emulator) -> Iterator[Office]:
+    with connected(judged) as http:
+        yield Office(http)
+
+
+@pytest.fixture(scope="module", params=[sync_caller, async_caller], ids=["sync", "async"])
+def sdk(request: pytest.FixtureRequest, judged: Emulator) -> Iterator[Caller]:
+    with request.param(judged, sign_in(judged)) as caller:
+        yield caller
+
+
+@pytest.mark.parametrize("endpoint_id", EMULATED)
+def test_the_sdk_finds_an_answer_whole_and_knows_all_of_it(sdk: Caller, office: Office, endpoint_id: str) -> None:
+    arguments = office.request(endpoint_id).arguments(sdk.method(endpoint_id))
+    model, response = sdk.call(endpoint_id, arguments)
+    match = ROUTER.match(response.request.method, response.request.url.raw_path.partition(b"?")[0])
+    assert match is not None
+    assert match.endpoint is endpoints()[endpoint_id]
+    sample = sample_of(endpoint_id)
+    if sample is None:
+        assert (response.status_code, response.content, model) == (204, b"", None)
+        return
+    assert response.status_code == 200
+    answer: Any = response.json()
+    assert lacking(sample, answer) == []
+    assert shape_faults(model) == []
+    assert examples(sample, answer) == []
+    assert unmarked(answer) == []
+    assert answer not in ([], {})
