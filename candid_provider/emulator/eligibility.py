@@ -111,11 +111,18 @@ def check(
     return {
         "batch_id": batch_id,
         "errors": errors,
-        "request": request | {"portal_password": None, "portal_username": None},
+        "request": request
+        | {"provider": _provider(request["provider"]), "portal_password": None, "portal_username": None},
         "response": _raw(request, said, control, payer, errors),
         "parsed_response": parsed,
         "request_corrections": None if errors else _corrections(request["subscriber"]),
     }
+
+
+def _provider(given: dict[str, Any]) -> dict[str, Any]:
+    """Who asked: an organization or a person; the SDK has a model of each."""
+    names = ("organization_name",) if given["organization_name"] else ("first_name", "last_name")
+    return {name: given[name] for name in (*names, "npi")}
 
 
 def _errors(request: dict[str, Any], said: Verdict) -> list[dict[str, Any]] | None:

@@ -41,6 +41,11 @@ def misfit(endpoint_id: str, body: Any) -> Misfit | None:
     return None if schema is None else next(_misfits(schema, body, ""), None)
 
 
+def fits(schema: Schema, value: Any) -> bool:
+    """Whether a value fits a part of a body's schema."""
+    return next(_misfits(schema, value, ""), None) is None
+
+
 def _misfits(schema: Schema, value: Any, where: str) -> Iterator[Misfit]:
     if "$ref" in schema:
         schema = body_definitions()[schema["$ref"]]

@@ -156,7 +156,7 @@ class Office:
             return VALUES[name](self)
         if sample in PLACEHOLDERS:
             return PLACEHOLDERS[sample]
-        return f"Qvexzo {name}" if sample == name else sample
+        return f"Qvexzo {name}" if sample in (name, name + "s") else sample
 
 
 def _nothing(_: Office) -> Row:

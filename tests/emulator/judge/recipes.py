@@ -175,6 +175,12 @@ def _facility(office: Office) -> Row:
     return {"external_id": name}
 
 
+def _with_attachment(office: Office) -> Row:
+    provider = office.value("organization_provider_id")
+    office.made("organization_providers.v_3.upload_attachment", organization_provider_id=provider)
+    return {"organization_provider_id": provider}
+
+
 def _person(_: Office) -> Row:
     return {"filing_order": {"coverages": []}}
 
@@ -229,6 +235,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "charge_capture_bundles.v_1.resolve_charge_creation_error": _failed_bundle,
     "diagnoses.delete": _diagnosis,
     "organization_service_facilities.v_2.get_by_external_id": _facility,
+    "organization_providers.v_3.list_attachments": _with_attachment,
     "exports.v_3.get_exports": _window,
     "superbills.v_1.create_superbill": _billed,
     "pre_encounter.patients.v_1.create": _person,

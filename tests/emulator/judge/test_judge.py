@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
-from candid_provider.emulator.catalogue import endpoints
+from candid_provider.emulator.catalogue import Endpoint, endpoints
 from candid_provider.emulator.endpoints import HANDLERS
 from candid_provider.emulator.routing import Router
 from tests.emulator.conftest import connected, sign_in
@@ -23,6 +24,11 @@ __all__ = ["pytestmark"]
 WORLD = EmulatorConfig(as_of=date(2026, 3, 15), encounters=300, patients=100, days=10, payers=23)
 EMULATED = [name for name in endpoints() if name in HANDLERS]
 ROUTER = Router(endpoints().values())
+
+
+def route_of(endpoint: Endpoint) -> str:
+    """Verb and path; two endpoints differ in the name of the parameter only."""
+    return re.sub(r"{.*?}", "{}", endpoint.route)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +55,7 @@ def test_the_sdk_finds_an_answer_whole_and_knows_all_of_it(sdk: Caller, office: 
     model, response = sdk.call(endpoint_id, arguments)
     match = ROUTER.match(response.request.method, response.request.url.raw_path.partition(b"?")[0])
     assert match is not None
-    assert match.endpoint is endpoints()[endpoint_id]
+    assert route_of(match.endpoint) == route_of(endpoints()[endpoint_id])
     sample = sample_of(endpoint_id)
     if sample is None:
         assert (response.status_code, response.content, model) == (204, b"", None)
