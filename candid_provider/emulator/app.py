@@ -20,7 +20,7 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.bodies import body_of
 from candid_provider.emulator.catalogue import Endpoint, endpoints
 from candid_provider.emulator.config import EmulatorConfig
-from candid_provider.emulator.endpoints import HANDLERS
+from candid_provider.emulator.endpoints import ANY_QUERY, HANDLERS, TOKEN_ENDPOINT
 from candid_provider.emulator.fault_deeds import Target
 from candid_provider.emulator.faults import Faults
 from candid_provider.emulator.misbehaviour import misbehave
@@ -32,7 +32,6 @@ from candid_provider.emulator.routing import Match, Router
 from candid_provider.emulator.state import State
 from candid_provider.emulator.tokens import Clock, Tokens, public_key_pem
 
-MINT: Final = "auth.default.get_token"
 _UNKNOWN: Final = "(unknown)"
 _NO_MATCH: Final = Match(None, {})
 
@@ -172,7 +171,7 @@ class App:
         emulation = self._emulation
         await asyncio.sleep(emulation.config.latency / 1000)
         try:
-            if endpoint is not None and endpoint.id == MINT:
+            if endpoint is not None and endpoint.id == TOKEN_ENDPOINT:
                 content_type = request.headers.get("content-type", "")
                 return json_response(emulation.tokens.exchange(content_type, await request.body()))
             if request.method == "GET" and request.url.path == "/pem":
@@ -195,8 +194,9 @@ class App:
         if handler is None:
             raise not_emulated(f"{endpoint.id} ({endpoint.route})")
         query = Query(request.query_params.multi_items())
-        known = {parameter.name for parameter in endpoint.query_params}
-        _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in known])
+        if endpoint.id not in ANY_QUERY:
+            known = {parameter.name for parameter in endpoint.query_params}
+            _refuse_parameters(endpoint, [name for name, _ in query.pairs if name not in known])
         asked = Asked(self._emulation.state, endpoint, path, query, await body_of(request, endpoint))
         self._emulation.state.catch_up()
         asked.state.files.origin = str(request.base_url).rstrip("/")

@@ -2,45 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from candid_provider.emulator.answers import Refusal, unprocessable
 from candid_provider.emulator.asked import Upload
 from candid_provider.emulator.catalogue import Endpoint, required_body
+from candid_provider.emulator.fitting import misfit
 
-_KINDS = {str: "a string", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
+_DEEPEST: Final = 100
+_LARGEST: Final = 2**63 - 1
 
 
 async def body_of(request: Request, endpoint: Endpoint) -> Any:
-    """The body of a request, its required fields checked; a Refusal names the first that does not fit."""
+    """The body of a request, checked against the SDK's models; a Refusal names the first field that does not fit."""
     if endpoint.body["kind"] == "none":
         return None
     if endpoint.body["kind"] == "multipart":
+        _refuse_other_types(request, "multipart/form-data")
         return await _form(request, endpoint)
     raw = await request.body()
     # The SDK sends no body at all for an object of which nothing is set.
     if not raw and (not _is_required(endpoint) or required_body(endpoint.id) == {}):
         return {}
+    _refuse_other_types(request, "application/json")
     try:
         body = msgspec.json.decode(raw)
     except (ValueError, RecursionError):
-        raise Refusal(400, {"detail": "The request body could not be parsed"}) from None
+        raise _unreadable() from None
+    if not _is_within_bounds(body):
+        raise _unreadable()
     check_body(endpoint, body)
     return body
 
 
 def check_body(endpoint: Endpoint, body: Any) -> None:
-    """Refuse a decoded JSON body that lacks what an endpoint requires."""
-    _check(endpoint, required_body(endpoint.id), body, "")
+    """Refuse a decoded JSON body that an endpoint cannot take, naming the first field that does not fit."""
+    if (wrong := misfit(endpoint.id, body)) is not None:
+        raise unprocessable(endpoint, wrong.where or "body", wrong.message)
 
 
-def check_shape(endpoint: Endpoint, sample: Any, value: Any, where: str) -> None:
-    """Refuse a part of a body that is not like a sample of it."""
-    _check(endpoint, sample, value, where)
+def _unreadable() -> Refusal:
+    return Refusal(400, {"detail": "The request body could not be parsed"})
+
+
+def _refuse_other_types(request: Request, wanted: str) -> None:
+    # A body sent by hand may come without a type.
+    given = request.headers.get("content-type", wanted).partition(";")[0].strip().lower()
+    if given != wanted:
+        raise Refusal(415, {"detail": f"The request body must be {wanted}"})
+
+
+def _is_within_bounds(body: Any) -> bool:
+    """Whether a body is no deeper, and its numbers no larger, than what can be kept and written again."""
+    level = [body]
+    for _ in range(_DEEPEST):
+        if any(isinstance(item, int) and abs(item) > _LARGEST for item in level):
+            return False
+        inner = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
+        level = [child for children in inner for child in children]
+        if not level:
+            return True
+    return False
 
 
 def _is_required(endpoint: Endpoint) -> bool:
@@ -48,45 +75,14 @@ def _is_required(endpoint: Endpoint) -> bool:
     return bool(endpoint.body.get("required")) or any(field["required"] for field in fields)
 
 
-def _check(endpoint: Endpoint, sample: Any, value: Any, where: str) -> None:
-    if sample is None:
-        return
-    if isinstance(sample, dict):
-        if not isinstance(value, dict):
-            raise unprocessable(endpoint, where or "body", "must be an object")
-        _check_object(endpoint, sample, value, where)
-    elif isinstance(sample, list):
-        if not isinstance(value, list):
-            raise unprocessable(endpoint, where or "body", "must be a list")
-        for number, item in enumerate(value):
-            _check(endpoint, sample[0] if sample else None, item, f"{where or 'body'}.{number}")
-    elif not _is_like(sample, value):
-        raise unprocessable(endpoint, where or "body", f"must be {_KINDS[type(sample)]}")
-
-
-def _check_object(endpoint: Endpoint, sample: dict[str, Any], value: dict[str, Any], where: str) -> None:
-    # An object with a `type` is one of several shapes, of which the sample shows only one.
-    names = ["type"] if "type" in sample else list(sample)
-    for name in names:
-        path = f"{where}.{name}" if where else name
-        if name not in value:
-            raise unprocessable(endpoint, path, "is required")
-        _check(endpoint, sample[name], value[name], path)
-
-
-def _is_like(sample: Any, value: Any) -> bool:
-    if isinstance(sample, bool) or isinstance(value, bool):
-        return isinstance(sample, bool) and isinstance(value, bool)
-    if isinstance(sample, int | float):
-        return isinstance(value, int | float)
-    return isinstance(value, type(sample))
-
-
 async def _form(request: Request, endpoint: Endpoint) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    async with request.form() as form:
-        for name, value in form.multi_items():
-            fields[name] = await _upload(value) if isinstance(value, UploadFile) else value
+    try:
+        async with request.form() as form:
+            for name, value in form.multi_items():
+                fields[name] = await _upload(value) if isinstance(value, UploadFile) else value
+    except (MultiPartException, LookupError, ValueError):
+        raise _unreadable() from None
     for field in endpoint.body["fields"]:
         given = fields.get(field["name"])
         if given is None and field["required"]:

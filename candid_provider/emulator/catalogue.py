@@ -94,3 +94,25 @@ def required_body(endpoint_id: str) -> Any:
     """The least that an endpoint's JSON body must hold, with example values; None if nothing is required."""
     request = _samples()["requests"].get(endpoint_id)
     return None if request is None else request["required_body"]
+
+
+@cache
+def _bodies() -> dict[str, dict[str, Any]]:
+    bodies: dict[str, dict[str, Any]] = msgspec.json.decode(_fact("bodies.json"))
+    return bodies
+
+
+def body_schema(endpoint_id: str) -> dict[str, Any] | None:
+    """The JSON Schema of an endpoint's JSON body, as the SDK's models have it; a `$ref` names a definition."""
+    return _bodies()["bodies"].get(endpoint_id)
+
+
+def body_definitions() -> dict[str, dict[str, Any]]:
+    """The schemas that those of bodies refer to, by name."""
+    return _bodies()["definitions"]
+
+
+def response_sample(endpoint_id: str) -> Mapping[str, Any] | None:
+    """The least that an endpoint answers (`typical`) and the names of its `optional_fields`; None for no body."""
+    sample: Mapping[str, Any] | None = _samples()["responses"].get(endpoint_id)
+    return sample

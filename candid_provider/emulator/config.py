@@ -36,6 +36,8 @@ examples:
       tokens that are short-lived and hard to get
   %(prog)s --as-of 2026-03-15T12:00:00Z --speed 86400
       claims move on by a day each second, from that noon on
+  %(prog)s --endpoints
+      what is emulated and what is not
 
 The first line printed is `listening on URL`; GET URL/_emulator/stats counts what was asked. Ctrl-C ends it.
 """
@@ -105,6 +107,14 @@ def _check_as_of(as_of: object) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the emulator's options, in groups, and examples of them to a command line."""
     parser.epilog, parser.formatter_class = _EXAMPLES, argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "--endpoints",
+        nargs="?",
+        const="text",
+        choices=("text", "markdown"),
+        metavar="FORMAT",
+        help="print Candid's endpoints and which are emulated, and end; FORMAT is text or markdown (default: text)",
+    )
     network = parser.add_argument_group("network")
     network.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     network.add_argument("--port", type=int, default=5050, metavar="N", help="0 = any free port (default: 5050)")

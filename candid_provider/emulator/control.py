@@ -1,4 +1,4 @@
-"""The emulator's own routes, under /_emulator: health, counters, markers, clock, tokens, views, faults, requests."""
+"""The emulator's own routes, under /_emulator: what it is, what was asked of it, its clock, tokens and faults."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from candid_provider.emulator.answers import Refusal, json_response
 from candid_provider.emulator.endpoints.claim_views import views_of
 from candid_provider.emulator.endpoints.encounter_kinds import TAGS
 from candid_provider.emulator.faults import BadRule, Faults
+from candid_provider.emulator.openapi import description
 from candid_provider.emulator.people import MARKERS
 from candid_provider.emulator.received import Received
 
@@ -60,6 +61,7 @@ def create_app(emulation: Emulation) -> Starlette:
             Route(f"{PREFIX}/health", health),
             Route(f"{PREFIX}/stats", stats),
             Route(f"{PREFIX}/markers", markers),
+            Route(f"{PREFIX}/openapi.json", _describe),
             Route(f"{PREFIX}/clock", clock, methods=["GET", "POST"]),
             Route(f"{PREFIX}/views", _shown(lambda: {"views": views_of(emulation.state)})),
             Route(f"{PREFIX}/tags", _shown(lambda: {"tags": TAGS})),
@@ -76,6 +78,10 @@ def _shown(content: Callable[[], Any]) -> Callable[[Request], Awaitable[Response
         return json_response(content())
 
     return show
+
+
+async def _describe(_: Request) -> Response:
+    return json_response(description())
 
 
 def _set_clock(emulation: Emulation, order: Any) -> None:

@@ -31,7 +31,13 @@ _LIMITS: Final = {  # default and largest page where they are not 100 and 1000
     "non_insurance_payer_payments.v_1.get_multi": (100, 999),
     "non_insurance_payer_refunds.v_1.get_multi": (100, 999),
     "write_offs.v_1.get_multi": (100, 999),
+    "pre_encounter.eligibility_checks.v_1.poll_batch": (10, 10),
 }
+
+
+def largest_page(endpoint_id: str) -> int:
+    """The largest page size that an endpoint takes."""
+    return _LIMITS.get(endpoint_id, (100, _MOST))[1]
 
 
 def limit_of(asked: Asked) -> int:

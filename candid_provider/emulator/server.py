@@ -18,6 +18,7 @@ import uvicorn
 from rich.console import Console
 from rich.progress import track
 
+from candid_provider.emulator import table
 from candid_provider.emulator.app import App, Emulation
 from candid_provider.emulator.config import EmulatorConfig, add_arguments, config_from
 from candid_provider.emulator.people import MARKERS
@@ -240,7 +241,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve as parsed arguments say; the exit code, 2 for a value out of range."""
+    """Serve as parsed arguments say; the exit code, 2 for a value out of range. `--endpoints` prints and ends."""
+    if arguments.endpoints:
+        print(table.markdown() if arguments.endpoints == "markdown" else table.text())
+        return 0
     try:
         config = config_from(arguments)
     except ValueError as problem:

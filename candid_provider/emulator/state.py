@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 from candid_provider.emulator.agenda import Agenda
 from candid_provider.emulator.clock import WorldClock
@@ -14,6 +15,8 @@ from candid_provider.emulator.files import Files
 from candid_provider.emulator.ledger import Ledger
 from candid_provider.emulator.organization import Organization
 from candid_provider.emulator.paging import PageTokens
+
+Part = TypeVar("Part")
 
 
 class State:
@@ -36,6 +39,7 @@ class State:
         self.agenda = Agenda(self.clock.now)
         self.ledger = Ledger(self)
         self._collections: dict[str, Collection] = {}
+        self._parts: dict[type, Any] = {}
 
     def of(self, kind: Kind) -> Collection:
         """The records of a kind."""
@@ -48,6 +52,13 @@ class State:
         """Do what was to happen by now, and look at the world as it is at this instant, until the next time."""
         self.agenda.settle()
         self.world = self._living_world.at(self.clock.now())
+
+    def part(self, kind: type[Part]) -> Part:
+        """What an area keeps beside its records: the one object of a class, made when first asked for."""
+        if kind not in self._parts:
+            self._parts[kind] = kind()
+        part: Part = self._parts[kind]
+        return part
 
     def now(self) -> str:
         """This instant as candid_api writes it."""

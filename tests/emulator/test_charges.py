@@ -161,6 +161,7 @@ def test_every_charge_and_claim_creation_parses(sdk: Any) -> None:
     charges = [row for page in pages(sdk.charge_capture.v_1.get_all, limit=50) for row in page.items]
     creations = [row for page in pages(sdk.charge_capture_bundles.v_1.get_all, limit=50) for row in page.items]
     assert (len(charges), len(creations)) == (159, 53)
+    assert shape_faults(charges) == shape_faults(creations) == []
     assert {row.status.value for row in creations} == {"successful", "in-error", "held", "aborted"}
     summary = sdk.charge_capture_bundles.v_1.get_summary()
     assert summary.charge_capture_held_claim_creations_count == sum(row.status.value == "held" for row in creations)

@@ -97,7 +97,7 @@ def sdk() -> Iterator[Any]:
 
 
 def a_card(api: Api, number: int = 0) -> dict[str, Any]:
-    payer = api.ok("/api/payers/v4", limit=20)["items"][number]
+    payer = api.ok("/api/payers/v4", limit=100)["items"][number]
     return {
         "member_id": "MEMQZX1",
         "payer_name": payer["payer_name"],
@@ -434,3 +434,18 @@ def test_the_claim_of_a_seeded_encounter_that_was_changed_lives_on_as_it_would_h
             claims.append(told)
     assert claims[0] == claims[1]
     assert claims[0][0] != claims[0][-1]
+
+
+def test_a_plan_group_must_be_of_the_payer_of_the_card(writer: Writer) -> None:
+    group = writer.ok("/api/payer-plan-groups/v1", limit=1)["items"][0]
+    cards = [
+        a_card(writer, number) | {"payer_plan_group_id": group["payer_plan_group_id"]}
+        for number in range(CONFIG.payers)
+    ]
+    right = next(card for card in cards if card["payer_id"] == group["payer"]["payer_id"])
+    wrong = next(card for card in cards if card["payer_id"] != group["payer"]["payer_id"])
+    answer = writer.post(ENCOUNTERS, BODY | {"subscriber_primary": subscriber(wrong)})
+    content = refusal(answer, 422, "PayerPlanGroupPayerDoesNotMatchInsuranceCardHttpError")
+    assert content["payer_plan_group_payer_uuid"] == group["payer"]["payer_uuid"]
+    made = writer.made(subscriber_primary=subscriber(right))
+    assert made["subscriber_primary"]["insurance_card"]["payer_plan_group_id"] == group["payer_plan_group_id"]

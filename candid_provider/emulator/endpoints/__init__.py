@@ -3,9 +3,9 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from candid_provider.emulator.endpoints.registry import HANDLERS
+from candid_provider.emulator.endpoints.registry import ANY_QUERY, HANDLERS, TOKEN_ENDPOINT, emulated
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["HANDLERS"]
+__all__ = ["ANY_QUERY", "HANDLERS", "TOKEN_ENDPOINT", "emulated"]

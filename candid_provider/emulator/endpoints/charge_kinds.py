@@ -93,7 +93,13 @@ def _data(state: State, bundle: int, index: int) -> Record:
         data[name] = _as_given(msgspec.json.decode(whole[name]))
     data["external_id"] = whole["external_id"]
     data["diagnoses"] = [] if in_error else [_diagnosis(row) for row in whole["diagnoses"]]
-    data["service_lines"] = [{name: line[name] for name in _LINE} | {"diagnosis_pointers": [0]}]
+    data["service_lines"] = [_UNSET_LINE | {name: line[name] for name in _LINE} | {"diagnosis_pointers": [0]}]
+    data["patient"] |= dict.fromkeys(("non_insurance_payers", "non_insurance_payers_info"))
+    for name in ("tax_id", "provider_commercial_license_type"):
+        del data["rendering_provider"][name]
+    for name in ("subscriber_primary", "subscriber_secondary"):
+        if data[name] is not None:
+            data[name]["insurance_card"] |= dict.fromkeys(("emr_payer_crosswalk", "payer_plan_group_name"))
     return data
 
 
@@ -137,6 +143,12 @@ _ADDED: Final = frozenset(
 _LINE: Final = (
     *("modifiers", "procedure_code", "quantity", "units", "charge_amount_cents", "place_of_service_code"),
     *("date_of_service", "external_id"),
+)
+_UNSET_LINE: Final = nulls(
+    """
+    has_epsdt_indicator has_family_planning_indicator drug_identification description
+    end_date_of_service ordering_provider test_results note revenue_code prior_authorization_number
+    """
 )
 _COPIED: Final = (
     *("benefits_assigned_to_provider", "date_of_service", "billable_status", "responsible_party"),

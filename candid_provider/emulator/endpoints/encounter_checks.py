@@ -9,7 +9,6 @@ import msgspec
 from candid_provider.emulator.answers import Refusal, declared, not_found, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
-from candid_provider.emulator.endpoints.body_shapes import check_parts
 from candid_provider.emulator.endpoints.encounter_kinds import CONTROL_NUMBERS, ENCOUNTERS, TAGS
 from candid_provider.emulator.endpoints.encounter_lines import check_dates
 from candid_provider.emulator.endpoints.lookups import fetched, is_emulated
@@ -37,7 +36,6 @@ def refused(asked: Asked, message: str) -> Refusal:
 
 def check_values(asked: Asked, given: Record, *, new: bool = True) -> None:
     """Values that can be, whatever the encounter holds otherwise."""
-    check_parts(asked, given, new=new)
     check_choices(asked, given)
 
 

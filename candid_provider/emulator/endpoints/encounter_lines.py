@@ -11,7 +11,6 @@ from candid_provider.emulator.catalogue import template
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import nulls
 from candid_provider.emulator.endpoints import encounter_parts as parts
-from candid_provider.emulator.endpoints.body_shapes import check_line_parts
 from candid_provider.emulator.endpoints.claim_lives import unadjudicated
 from candid_provider.emulator.endpoints.encounter_kinds import DIAGNOSES, SERVICE_LINES
 from candid_provider.emulator.state import State
@@ -90,7 +89,6 @@ def _is_index(place: Any, count: int) -> bool:
 
 def check_line(asked: Asked, given: Record, where: str = "") -> None:
     """What was given of a service line has values that can be."""
-    check_line_parts(asked, given, where)
     if given.get("units") is not None and given["units"] not in UNITS:
         raise unprocessable(asked.endpoint, f"{where}units", "must be MJ or UN")
     charge = given.get("charge_amount_cents")
