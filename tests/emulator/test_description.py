@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -83,6 +84,8 @@ def test_the_description_is_served_and_names_what_is_emulated(emulator: Emulator
     served = httpx.get(f"{emulator.url}/_emulator/openapi.json").json()
     assert served["openapi"].startswith("3.1")
     named = [operation["operationId"] for verbs in served["paths"].values() for operation in verbs.values()]
-    assert sorted(named) == sorted(endpoint.id for endpoint in emulated())
+    # Two methods of the SDK may share a route; it is described once.
+    routes = {endpoint.id: (endpoint.verb, re.sub("{.*?}", "{}", endpoint.path)) for endpoint in emulated()}
+    assert {routes[name] for name in named} == set(routes.values())
     for schema in served["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
