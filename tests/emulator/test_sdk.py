@@ -70,6 +70,8 @@ def shape_faults(model: Any, where: str = "") -> list[str]:
     """Fields sent that a model does not know, and fields it knows that were not sent, all the way down."""
     if isinstance(model, list):
         return [fault for item in model for fault in shape_faults(item, where)]
+    if isinstance(model, dict):
+        return [fault for item in model.values() for fault in shape_faults(item, where)]
     fields = getattr(type(model), "model_fields", None)
     if fields is None:
         return ["unknown enum value at " + where] if "UNKNOWN__" in str(model) else []

@@ -143,6 +143,10 @@ def _about_contracts() -> Iterator[tuple[str, Recipe]]:
             yield endpoint.id, _of_contract(int(endpoint.id.split("_")[1][0]))
 
 
+def _old_contract(office: Office) -> Row:
+    return {"contract_id": office.rows("contracts.v_2.get_multi", limit=100)[-1]["contract_id"]}
+
+
 MONEY: Final[Mapping[str, Recipe]] = {
     **dict(_about_contracts()),
     "patient_payments.v_4.create": _patients_money,
@@ -163,6 +167,8 @@ MONEY: Final[Mapping[str, Recipe]] = {
     "contracts.v_3.create_contract_service_facility": _institutional,
     "contracts.v_3.update_contract_service_facility": _contract_facility,
     f"{_FEES}.upload_fee_schedule": _rates,
+    "contracts.v_3.get_contract_providers": _old_contract,
+    "contracts.v_3.get_contract_provider_credentialing_spans": _old_contract,
     "fee_schedules.v_3.get_match": _seeded_line,
     "fee_schedules.v_3.test_match": _seeded_line,
     "fee_schedules.v_3.get_payer_thresholds": lambda office: {"payer_uuids": [office.value("payer_uuid")]},

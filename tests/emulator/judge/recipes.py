@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from candid_provider.emulator.catalogue import endpoints
+from candid_provider.emulator.endpoints.registry import TOKEN_ENDPOINT
 
 from .eligibility import ELIGIBILITY
 from .money import MONEY
@@ -95,6 +96,14 @@ def _changed_charge(office: Office) -> Row:
     return {"charge_capture_change_ids": [changed["updates"][0]["id"]]}
 
 
+def _described(office: Office) -> Row:
+    schema = office.made("custom_schemas.v_1.create")
+    metadata = [{"schema_id": schema["id"], "content": {schema["fields"][0]["key"]: True}}]
+    for _ in range(4):
+        office.made("charge_capture.v_1.create", metadata=metadata)
+    return {"metadata": metadata}
+
+
 def _failed_bundle(office: Office) -> Row:
     charge = office.made(
         "charge_capture.v_1.create", status="billable", data=charge_data(office) | {"diagnoses": []}
@@ -181,6 +190,15 @@ def _with_attachment(office: Office) -> Row:
     return {"organization_provider_id": provider}
 
 
+def _searched(office: Office) -> Row:
+    merges = [office.made("pre_encounter.patient_merges.v_1.create") for _ in range(4)]
+    return {"mrns": [merge["primary_patient_mrn"] for merge in merges]}
+
+
+def _with_history(office: Office) -> Row:
+    return {"id": office.first("pre_encounter.appointments.v_1.scan")["patient_id"]}
+
+
 def _person(_: Office) -> Row:
     return {"filing_order": {"coverages": []}}
 
@@ -197,6 +215,10 @@ def _visits(_: Office) -> Row:
     return {"filters": "appointment.startTimestamp|gt|2026-01-01"}
 
 
+def _signing_in(_: Office) -> Row:
+    return {"client_id": "emulator", "client_secret": "emulator-secret"}
+
+
 def _few(office: Office) -> Row:
     """No more than a judge needs to see of rows that are long."""
     return {"limit": 20}
@@ -207,6 +229,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     **_VERSIONS,
     **MONEY,
     **ELIGIBILITY,
+    TOKEN_ENDPOINT: _signing_in,
     "encounters.v_4.create": _encounter,
     "encounters.v_4.create_universal": _universal,
     "encounters.v_4.create_from_pre_encounter_patient": _appointed_encounter,
@@ -230,6 +253,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "encounter_attachments.v_1.get_by_charge_capture_external_id": _charge_with_attachment,
     "charge_capture.v_1.get_all": _few,
     "charge_capture.v_1.create_from_pre_encounter_patient": _appointed,
+    "charge_capture.v_1.find_by_metadata": _described,
     "charge_capture.v_1.update_post_billed_changes": _changed_charge,
     "charge_capture_bundles.v_1.get_all": _few,
     "charge_capture_bundles.v_1.resolve_charge_creation_error": _failed_bundle,
@@ -242,6 +266,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "pre_encounter.patients.v_1.create_with_mrn": _person_with_mrn,
     "pre_encounter.patients.v_1.update": lambda office: _VERSIONS["pre_encounter.patients.v_1.update"](office) | _person(office),
     "pre_encounter.patient_merges.v_1.get_all_by_mrn": _merged,
+    "pre_encounter.patient_merges.v_1.search": _searched,
+    "pre_encounter.patients.v_1.get_eligibility_timeline": _with_history,
     "pre_encounter.appointments.v_1.get_visits": _visits,
     "pre_encounter.appointments.v_1.get_counts": _visits,
 }

@@ -11,13 +11,17 @@ from candid_provider.emulator.people import MARKERS
 
 _SAMPLES: Final = frozenset({"Jane", "Doe", "1 Main St", "enc-0001", "pat-0001", "2601010001", "AETNA12345"})
 _MARKS: Final = tuple(marker.lower() for marker in MARKERS)
-# Whatever else there is under a name like these, identifies a patient ...
+# What identifies a patient wherever it stands ...
 _IDENTIFYING: Final = frozenset({"patient_name", "mrn", "patient_mrn", "primary_patient_mrn", "member_id"})
-# ... and these do inside of an object about one.
+# ... and what does so inside of an object about one, but not about those who treat one.
 _PERSONAL: Final = frozenset(
-    {"first_name", "last_name", "family", "given", "address1", "line", "email", "number", "employer_name"}
+    {"first_name", "last_name", "family", "given", "address1", "line", "email", "emails", "number", "value"}
 )
-_PATIENTS: Final = frozenset({"patient", "subscriber", "guarantor", "contacts", "subscriber_primary"})
+_PATIENTS: Final = frozenset(
+    {"patient", "subscriber", "guarantor", "contacts", "subscriber_primary", "subscriber_secondary"}
+)
+_OTHERS: Final = frozenset({"general_practitioners", "providers", "custom_metadata"})
+_ABOUT_PATIENTS: Final = frozenset({"patients", "guarantor", "coverages"})
 Leaf = tuple[tuple[str, ...], Any]
 
 
@@ -65,17 +69,22 @@ def examples(sample: Any, answer: Any) -> list[str]:
     ]
 
 
-def unmarked(answer: Any) -> list[str]:
+def identifying(endpoint_id: str, answer: Any) -> list[Leaf]:
+    """What identifies a patient in an endpoint's answer."""
+    area = endpoint_id.partition(".v_")[0].rpartition(".")[2]
+    about = ("patient",) if area in _ABOUT_PATIENTS and "search_providers" not in endpoint_id else ()
+    texts = ((way, value) for way, value in leaves(answer, about) if isinstance(value, str))
+    return [(way, value) for way, value in texts if _identifies(way)]
+
+
+def unmarked(endpoint_id: str, answer: Any) -> list[str]:
     """What identifies a patient and carries no marker."""
-    return [
-        f"{'/'.join(way)}: {value}"
-        for way, value in leaves(answer)
-        if isinstance(value, str) and _identifies(way) and not any(mark in value.lower() for mark in _MARKS)
-    ]
+    found = identifying(endpoint_id, answer)
+    return [f"{'/'.join(way)}: {text}" for way, text in found if not any(mark in text.lower() for mark in _MARKS)]
 
 
 def _identifies(way: tuple[str, ...]) -> bool:
-    if not way:
+    if not way or not _OTHERS.isdisjoint(way):
         return False
     return way[-1] in _IDENTIFYING or (way[-1] in _PERSONAL and not _PATIENTS.isdisjoint(way[:-1]))
 

@@ -11,7 +11,7 @@ import pytest
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
 from candid_provider.emulator.catalogue import Endpoint, endpoints
-from candid_provider.emulator.endpoints import HANDLERS
+from candid_provider.emulator.endpoints import emulated
 from candid_provider.emulator.routing import Router
 from tests.emulator.conftest import connected, sign_in
 from tests.emulator.test_sdk import pytestmark, shape_faults
@@ -22,7 +22,7 @@ from .rules import examples, lacking, sample_of, unmarked
 
 __all__ = ["pytestmark"]
 WORLD = EmulatorConfig(as_of=date(2026, 3, 15), encounters=300, patients=100, days=10, payers=23)
-EMULATED = [name for name in endpoints() if name in HANDLERS]
+EMULATED = [endpoint.id for endpoint in emulated()]
 ROUTER = Router(endpoints().values())
 
 
@@ -65,5 +65,7 @@ def test_the_sdk_finds_an_answer_whole_and_knows_all_of_it(sdk: Caller, office: 
     assert lacking(sample, answer) == []
     assert shape_faults(model) == []
     assert examples(sample, answer) == []
-    assert unmarked(answer) == []
+    assert unmarked(endpoint_id, answer) == []
     assert answer not in ([], {})
+    paging = endpoints()[endpoint_id].paging
+    assert paging is None or paging.items_key is None or answer[paging.items_key]
