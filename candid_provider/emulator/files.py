@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -54,13 +53,13 @@ class Files:
     """The signed URLs of one emulator, and the contents that were uploaded to it.
 
     `real` gives seconds since 1970, by which URLs expire. `origin` is where the request that is being answered was
-    sent to; the URLs in its answer lead back there.
+    sent to; the URLs in its answer lead back there. With the same `key` URLs are signed alike, also after a restart.
     """
 
-    def __init__(self, real: Callable[[], float]) -> None:
+    def __init__(self, real: Callable[[], float], key: str) -> None:
         self.real = real
         self.origin = ""
-        self._key = secrets.token_bytes(32)
+        self._key = hashlib.sha256(key.encode()).digest()
         self._files: dict[int, File] = {}
         self._given = 0
         self._contents: dict[str, bytes] = {}

@@ -33,7 +33,7 @@ class State:
         self.world = self._living_world
         self.organization = Organization(self.world.ids)
         sizes = (config.seed, config.starts_at, config.days, config.encounters, config.patients, config.payers)
-        self.files = Files(real)
+        self.files = Files(real, repr(sizes))
         self.clients: dict[str, str] = {}  # secrets of the machine users that were created, by client id
         self.page_tokens = PageTokens(repr(sizes))
         self.agenda = Agenda(self.clock.now)

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from candid_provider.emulator.answers import declared, not_found, unprocessable
 from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.completion import completed
 from candid_provider.emulator.collection import Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.endpoints import charge_bundling
 from candid_provider.emulator.endpoints.charge_kinds import (
     BUNDLES,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import count
@@ -18,7 +17,6 @@ from .recipes import RECIPES
 from .values import PLACEHOLDERS, VALUES
 
 Row = dict[str, Any]
-_TYPES: Mapping[str, Callable[[str], Any]] = {"dt.datetime": datetime.fromisoformat, "dt.date": date.fromisoformat}
 _FILE = ("qvexzo.pdf", b"%PDF-1.4 qvexzo", "application/pdf")
 
 
@@ -34,7 +32,7 @@ class Request:
     def arguments(self, method: Any) -> Row:
         """The request as the arguments of the SDK's method."""
         types = {row.name: row.type for row in self.endpoint.query_params}
-        given = {_snake(name): _TYPES.get(types[name], _same)(value) for name, value in self.query.items()}
+        given = {_snake(name): _typed(types[name], value) for name, value in self.query.items()}
         given |= self.path
         name = self.endpoint.body.get("python_name")
         if name is not None:
@@ -63,15 +61,17 @@ def _snake(name: str) -> str:
     return re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name)
 
 
-def _same(value: Any) -> Any:
-    return value
+def _typed(kind: str, value: Any) -> Any:
+    if kind == "dt.datetime":
+        return datetime.fromisoformat(value)
+    return date.fromisoformat(value) if kind == "dt.date" else value
 
 
 class Office:
     """Knows an emulator's records, and makes new ones for whatever is to be changed."""
 
     def __init__(self, http: httpx.Client) -> None:
-        self.http = http
+        self.http: httpx.Client = http
         self._numbers = count(1)
         self._seen: set[str] = set()
 
@@ -102,7 +102,9 @@ class Office:
     def rows(self, endpoint_id: str, **query: Any) -> list[Any]:
         """The first page of a listing."""
         page = self.send(self.request(endpoint_id, **query))
-        rows: list[Any] = page if isinstance(page, list) else next(row for row in page.values() if isinstance(row, list))
+        rows: list[Any] = (
+            page if isinstance(page, list) else next(row for row in page.values() if isinstance(row, list))
+        )
         return rows
 
     def first(self, endpoint_id: str, **query: Any) -> Row:

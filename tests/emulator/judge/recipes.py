@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from candid_provider.emulator.catalogue import endpoints
 from candid_provider.emulator.endpoints.registry import TOKEN_ENDPOINT
 
 from .eligibility import ELIGIBILITY
 from .money import MONEY
+from .pre_encounter import PRE_ENCOUNTER
 from .values import DATE, charge_data, service_line
 
 if TYPE_CHECKING:
@@ -17,16 +17,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Recipe = Callable[["Office"], Row]
-# By how much the version in a path goes beyond the record's, where it is not the record's own.
-_NEXT_VERSION: Final = {
-    "appointments": ("update",),
-    "coverages": ("update",),
-    "organization_external_providers": ("update", "deactivate"),
-    "patient_merges": ("deactivate",),
-    "patients": ("update", "deactivate", "reactivate"),
-}
 _PROVIDERS: Final = "encounter_providers.v_2"
-_TO_BE_REACTIVATED: Final = "reactivate"
 
 
 # --- encounters and charges
@@ -105,9 +96,7 @@ def _described(office: Office) -> Row:
 
 
 def _failed_bundle(office: Office) -> Row:
-    charge = office.made(
-        "charge_capture.v_1.create", status="billable", data=charge_data(office) | {"diagnoses": []}
-    )
+    charge = office.made("charge_capture.v_1.create", status="billable", data=charge_data(office) | {"diagnoses": []})
     office.advance(hours=1)
     failed = office.made(
         "charge_capture_bundles.v_1.get", charge_capture_claim_creation_id=charge["claim_creation_id"]
@@ -119,39 +108,6 @@ def _appointed(office: Office) -> Row:
     patient = office.value("patient_id")
     appointment = office.made("pre_encounter.appointments.v_1.create", patient_id=patient)
     return {"pre_encounter_patient_id": patient, "pre_encounter_appointment_ids": [appointment["id"]]}
-
-
-# --- pre-encounter
-
-
-def _versioned(endpoint_id: str) -> Recipe:
-    _, resource, _, method = endpoint_id.split(".")
-    ahead = method in _NEXT_VERSION.get(resource, ())
-
-    def recipe(office: Office) -> Row:
-        row = office.made(f"pre_encounter.{resource}.v_1.create")
-        version = row["version"]
-        if method == _TO_BE_REACTIVATED:
-            gone = f"pre_encounter.{resource}.v_1.deactivate"
-            office.made(gone, id=row["id"], version=str(version + ahead))
-            version += 1
-        return {"id": row["id"]} | ({"version": str(version + ahead)} if _has_version(endpoint_id) else {})
-
-    return recipe
-
-
-def _has_version(endpoint_id: str) -> bool:
-    return "{version}" in endpoints()[endpoint_id].path
-
-
-def _versions() -> Iterator[tuple[str, Recipe]]:
-    for endpoint in endpoints().values():
-        if endpoint.host == "pre_encounter" and "{id}" in endpoint.path:
-            yield endpoint.id, _versioned(endpoint.id)
-
-
-def _merged(office: Office) -> Row:
-    return {"mrn": office.made("pre_encounter.patient_merges.v_1.create")["primary_patient_mrn"]}
 
 
 def _appointed_encounter(office: Office) -> Row:
@@ -190,29 +146,8 @@ def _with_attachment(office: Office) -> Row:
     return {"organization_provider_id": provider}
 
 
-def _searched(office: Office) -> Row:
-    merges = [office.made("pre_encounter.patient_merges.v_1.create") for _ in range(4)]
-    return {"mrns": [merge["primary_patient_mrn"] for merge in merges]}
-
-
-def _with_history(office: Office) -> Row:
-    return {"id": office.first("pre_encounter.appointments.v_1.scan")["patient_id"]}
-
-
-def _person(_: Office) -> Row:
-    return {"filing_order": {"coverages": []}}
-
-
-def _person_with_mrn(office: Office) -> Row:
-    return _person(office) | {"mrn": f"MRNQZX-{office.number()}"}
-
-
 def _billed(office: Office) -> Row:
     return {"date_range_min": DATE, "date_range_max": DATE}
-
-
-def _visits(_: Office) -> Row:
-    return {"filters": "appointment.startTimestamp|gt|2026-01-01"}
 
 
 def _signing_in(_: Office) -> Row:
@@ -224,9 +159,8 @@ def _few(office: Office) -> Row:
     return {"limit": 20}
 
 
-_VERSIONS: Final = dict(_versions())
 RECIPES: Final[Mapping[str, Recipe]] = {
-    **_VERSIONS,
+    **PRE_ENCOUNTER,
     **MONEY,
     **ELIGIBILITY,
     TOKEN_ENDPOINT: _signing_in,
@@ -262,12 +196,4 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "organization_providers.v_3.list_attachments": _with_attachment,
     "exports.v_3.get_exports": _window,
     "superbills.v_1.create_superbill": _billed,
-    "pre_encounter.patients.v_1.create": _person,
-    "pre_encounter.patients.v_1.create_with_mrn": _person_with_mrn,
-    "pre_encounter.patients.v_1.update": lambda office: _VERSIONS["pre_encounter.patients.v_1.update"](office) | _person(office),
-    "pre_encounter.patient_merges.v_1.get_all_by_mrn": _merged,
-    "pre_encounter.patient_merges.v_1.search": _searched,
-    "pre_encounter.patients.v_1.get_eligibility_timeline": _with_history,
-    "pre_encounter.appointments.v_1.get_visits": _visits,
-    "pre_encounter.appointments.v_1.get_counts": _visits,
 }

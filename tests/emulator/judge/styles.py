@@ -65,8 +65,9 @@ class Listing:
     def ask(self, size: int | None = None, **more: Any) -> httpx.Response:
         if size is not None and self.paging.limit_param is not None:
             more[self.paging.limit_param] = size
-        part = "body" if self.paging.token_in == "body" else "query"
-        return replace(self.request, **{part: (getattr(self.request, part) or {}) | more}).send(self.http)
+        if self.paging.token_in == "body":
+            return replace(self.request, body=(self.request.body or {}) | more).send(self.http)
+        return replace(self.request, query=self.request.query | more).send(self.http)
 
     def page(self, size: int | None = None, **more: Any) -> dict[str, Any]:
         answer = self.ask(size, **more)

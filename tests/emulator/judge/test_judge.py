@@ -1,4 +1,4 @@
-"""The official SDK judges every emulated endpoint: it calls each, synchronously and not, and reads what comes back."""
+"""The official SDK judges every emulated endpoint: it calls each, in both of its ways, and reads what comes back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
 from candid_provider.emulator.catalogue import Endpoint, endpoints
-from candid_provider.emulator.endpoints import emulated
+from candid_provider.emulator.endpoints import HANDLERS, emulated
 from candid_provider.emulator.routing import Router
 from tests.emulator.conftest import connected, sign_in
 from tests.emulator.test_sdk import pytestmark, shape_faults
@@ -19,6 +19,7 @@ from tests.emulator.test_sdk import pytestmark, shape_faults
 from .clients import Caller, async_caller, sync_caller
 from .office import Office
 from .rules import examples, lacking, sample_of, unmarked
+from .styles import PAGED, listings
 
 __all__ = ["pytestmark"]
 WORLD = EmulatorConfig(as_of=date(2026, 3, 15), encounters=300, patients=100, days=10, payers=23)
@@ -55,6 +56,7 @@ def test_the_sdk_finds_an_answer_whole_and_knows_all_of_it(sdk: Caller, office: 
     model, response = sdk.call(endpoint_id, arguments)
     match = ROUTER.match(response.request.method, response.request.url.raw_path.partition(b"?")[0])
     assert match is not None
+    assert match.endpoint is not None
     assert route_of(match.endpoint) == route_of(endpoints()[endpoint_id])
     sample = sample_of(endpoint_id)
     if sample is None:
@@ -69,3 +71,32 @@ def test_the_sdk_finds_an_answer_whole_and_knows_all_of_it(sdk: Caller, office: 
     assert answer not in ([], {})
     paging = endpoints()[endpoint_id].paging
     assert paging is None or paging.items_key is None or answer[paging.items_key]
+
+
+def siblings() -> Iterator[tuple[str, str]]:
+    """Listings, and the endpoints that give one of their rows by its id."""
+    for listing in (*PAGED, *listings("since")):
+        get = f"{listing.rpartition('.')[0]}.get"
+        if get in HANDLERS:
+            parent = endpoints()[listing].path.removesuffix("/updates/scan").rstrip("/")
+            (parameter,) = endpoints()[get].path_params
+            if endpoints()[get].path == f"{parent}/{{{parameter.name}}}":
+                yield listing, get
+
+
+@pytest.mark.parametrize(("listing", "by_id"), list(siblings()))
+def test_what_is_listed_is_found_by_its_id_and_read_by_the_sdk(
+    sdk: Caller, office: Office, listing: str, by_id: str
+) -> None:
+    get = endpoints()[by_id]
+    (parameter,) = (row.name for row in get.path_params)
+    for row in office.rows(listing)[-2:]:
+        identifier = next(row[name] for name in (parameter, "id", "provider_credentialing_span_id") if name in row)
+        model, response = sdk.call(get.id, {parameter: identifier})
+        answer = response.json()
+        assert {name: value for name, value in row.items() if name in answer} == {
+            name: value for name, value in answer.items() if name in row
+        }
+        assert lacking(sample_of(get.id), answer) == []
+        assert shape_faults(model) == []
+        assert unmarked(get.id, answer) == []

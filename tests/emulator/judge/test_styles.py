@@ -1,4 +1,4 @@
-"""Every listing pages in its own style: key of its rows, tokens, total, sizes; and loses no row, nor brings one twice."""
+"""Every listing pages in its own style: keys, tokens, total, sizes; no row is lost, and none comes twice."""
 
 from __future__ import annotations
 

@@ -66,6 +66,10 @@ def charge_data(office: Office) -> dict[str, Any]:
     return {name: encounter[name] for name in names} | {"date_of_service": DATE, "service_lines": lines}
 
 
+def _view(office: Office) -> str:
+    return str(office.http.get("/_emulator/views").json()["views"][0]["id"])
+
+
 _ENCOUNTER: Final = "encounters.v_4.create"
 _CLAIM: Final = ("claims", 0)
 VALUES: Final[Mapping[str, Value]] = {
@@ -81,7 +85,7 @@ VALUES: Final[Mapping[str, Value]] = {
     "guarantor_id": made("guarantor.v_1.create", "guarantor_id"),
     "charge_capture_id": made("charge_capture.v_1.create", "id"),
     "charge_capture_external_id": made("charge_capture.v_1.create", "charge_external_id"),
-    "claim_dynamic_view_id": lambda office: office.http.get("/_emulator/views").json()["views"][0]["id"],
+    "claim_dynamic_view_id": _view,
     "task_id": made("tasks.v_3.create", "task_id"),
     "work_queue_id": always("queue"),
     # the organization
@@ -119,9 +123,7 @@ VALUES: Final[Mapping[str, Value]] = {
     "non_insurance_payer_payment_id": made(
         "non_insurance_payer_payments.v_1.create", "non_insurance_payer_payment_id"
     ),
-    "non_insurance_payer_refund_id": made(
-        "non_insurance_payer_refunds.v_1.create", "non_insurance_payer_refund_id"
-    ),
+    "non_insurance_payer_refund_id": made("non_insurance_payer_refunds.v_1.create", "non_insurance_payer_refund_id"),
     "invoice_id": made("import_invoice.v_1.import_invoice", "id"),
     "external_payment_account_config_id": listed("external_payment_account_config.v_1.get_multi", "id"),
     # pre-encounter
