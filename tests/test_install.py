@@ -16,7 +16,9 @@ from tests.conftest import REPOSITORY
 
 def test_the_wheel_holds_the_package_the_examples_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    package = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "candid_provider").rglob("*.py")}
+    sources = (REPOSITORY / "candid_provider").rglob("*.py")
+    facts = (REPOSITORY / "candid_provider" / "emulator" / "facts").glob("*.json")
+    package = {str(path.relative_to(REPOSITORY)) for path in (*sources, *facts)}
     examples = {f"candid_provider/example_dags/{path.name}" for path in (REPOSITORY / "example_dags").glob("*.py")}
     meta = {name for name in names if ".dist-info/" in name}
     assert examples
@@ -36,6 +38,7 @@ def test_the_wheel_declares_its_entry_points(wheel: Path) -> None:
         text = archive.read(name).decode()
     assert "candid = candid_provider.cli:main" in text
     assert "[apache_airflow_provider]" in text
+    assert "[pytest11]" in text
 
 
 def shell(command: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:

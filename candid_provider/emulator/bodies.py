@@ -36,9 +36,14 @@ async def body_of(request: Request, endpoint: Endpoint) -> Any:
         raise _unreadable() from None
     if not _is_within_bounds(body):
         raise _unreadable()
+    check_body(endpoint, body)
+    return body
+
+
+def check_body(endpoint: Endpoint, body: Any) -> None:
+    """Refuse a decoded JSON body that an endpoint cannot take, naming the first field that does not fit."""
     if (wrong := misfit(endpoint.id, body)) is not None:
         raise unprocessable(endpoint, wrong.where or "body", wrong.message)
-    return body
 
 
 def _unreadable() -> Refusal:

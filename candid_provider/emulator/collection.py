@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -46,6 +46,7 @@ class Kind:
     index. `unique` names a field that no two records share; `seeded` finds the index of a seeded record by its value.
     `indexes` give the values by which written records are found. A kind that is `versioned` keeps the earlier states
     of its records and can have deactivated ones, among the seeded ones those of `deactivated`.
+    `view` puts into a record what follows from others, each time it is read.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Kind:
     indexes: Mapping[str, Callable[[Record], Iterable[str]]] = field(default_factory=dict)
     versioned: bool = False
     deactivated: Callable[[State], range] = _no_rows
+    view: Callable[[State, Record], Record] | None = None
 
 
 class Collection:
@@ -94,15 +96,21 @@ class Collection:
     def seeded_record(self, index: int) -> Record | None:
         """Record `index` as it is now; None when it was deleted."""
         if index in self._changed:
-            return _read(self._kept[self.id_of(index)])
-        return self.kind.make(self.state, index)
+            return self._shown(_read(self._kept[self.id_of(index)]))
+        return self._made(index)
+
+    def _made(self, index: int) -> Record | None:
+        return self._shown(self.kind.make(self.state, index))
+
+    def _shown(self, record: Record | None) -> Record | None:
+        return self.kind.view(self.state, record) if record is not None and self.kind.view else record
 
     def get(self, identifier: str) -> Record | None:
         identifier = identifier.lower()
         if identifier in self._kept:
-            return _read(self._kept[identifier])
+            return self._shown(_read(self._kept[identifier]))
         index = self.index_of(identifier)
-        record = None if index is None else self.kind.make(self.state, index)
+        record = None if index is None else self._made(index)
         # Fixed parts of a seeded record may be JSON already: read, it is plain throughout.
         return None if record is None else _read(msgspec.json.encode(record))
 
@@ -205,27 +213,29 @@ class Collection:
 
     # --- many records
 
-    def by_creation(self, seeded: range | None = None) -> Feed:
+    def by_creation(self, seeded: Sequence[int] | None = None) -> Feed:
         """All rows, or some seeded and all written ones, changed ones too, in the order of their creation."""
         rows = self.seeded if seeded is None else seeded
         # What selected the seeded rows was known of them before they were written to.
-        changed = sorted(index for index in self._changed if index not in rows)
-        return Feed(rows, lambda index: self.kind.created(self.state, index), self._created_at, changed)
+        changed = {index for index in self._changed if index not in rows}
+        if not isinstance(rows, range):
+            rows, changed = range(0), changed.union(rows)
+        return Feed(rows, lambda index: self.kind.created(self.state, index), self._created_at, sorted(changed))
 
     def created_record(self, key: Key) -> Record | None:
         """The record of a row of `by_creation`; None when it was deleted."""
         if not key.written:
             return self.seeded_record(key.number)
-        return _read(self._kept[self._created[key.number][1]])
+        return self._shown(_read(self._kept[self._created[key.number][1]]))
 
     def written_rows(self) -> Iterator[tuple[Key, Record, int]]:
         """The records that were written: 1 and their number if new, 2 and their index if seeded; when, at last."""
         for number, (_, identifier) in enumerate(self._created):
-            if (record := _read(self._kept[identifier])) is not None:
+            if (record := self._shown(_read(self._kept[identifier]))) is not None:
                 yield Key(0, 1, number), record, self._written_at[self._latest[identifier]]
         for index in sorted(self._changed):
             identifier = self.id_of(index)
-            if (record := _read(self._kept[identifier])) is not None:
+            if (record := self._shown(_read(self._kept[identifier]))) is not None:
                 yield Key(0, 2, index), record, self._written_at[self._latest[identifier]]
 
     def by_update(self, seeded: range | None = None) -> Feed:
@@ -236,9 +246,9 @@ class Collection:
     def updated_record(self, key: Key) -> Record | None:
         """The record of a row of `by_update`; None when it has a later row, or was deleted."""
         if not key.written:
-            return None if key.number in self._changed else self.kind.make(self.state, key.number)
+            return None if key.number in self._changed else self._made(key.number)
         identifier = self._writes[key.number]
-        return _read(self._kept[identifier]) if self._latest[identifier] == key.number else None
+        return self._shown(_read(self._kept[identifier])) if self._latest[identifier] == key.number else None
 
     def __iter__(self) -> Iterator[Record]:
         """Every record in the order of creation: for small kinds."""
@@ -262,11 +272,11 @@ class Collection:
     def written_with(self, index: str, value: str) -> list[Record]:
         """The written records that one of the kind's indexes has under a value, oldest first."""
         found = (self._kept[identifier] for identifier in self._indexed[index].get(value, ()))
-        return [msgspec.json.decode(kept, type=Record) for kept in found if kept is not None]
+        return [record for kept in found if (record := self._shown(_read(kept))) is not None]
 
     def written(self) -> Iterator[Record]:
         """Every record that was written to."""
-        yield from (record for kept in self._kept.values() if (record := _read(kept)) is not None)
+        yield from (record for kept in self._kept.values() if (record := self._shown(_read(kept))) is not None)
 
     def derived(self, name: str, build: Callable[[], _T], *, lasting: bool = False) -> _T:
         """What `build` makes of the records: made once, and if not `lasting` again after a write."""

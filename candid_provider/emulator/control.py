@@ -1,7 +1,8 @@
-"""The emulator's own routes, under /_emulator: health, counters, markers, description, clock, tokens, faults, log."""
+"""The emulator's own routes, under /_emulator: what it is, what was asked of it, its clock, tokens and faults."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -11,6 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from candid_provider.emulator.answers import Refusal, json_response
+from candid_provider.emulator.endpoints.claim_views import views_of
+from candid_provider.emulator.endpoints.encounter_kinds import TAGS
 from candid_provider.emulator.faults import BadRule, Faults
 from candid_provider.emulator.openapi import description
 from candid_provider.emulator.people import MARKERS
@@ -60,12 +63,21 @@ def create_app(emulation: Emulation) -> Starlette:
             Route(f"{PREFIX}/markers", markers),
             Route(f"{PREFIX}/openapi.json", _describe),
             Route(f"{PREFIX}/clock", clock, methods=["GET", "POST"]),
+            Route(f"{PREFIX}/views", _shown(lambda: {"views": views_of(emulation.state)})),
+            Route(f"{PREFIX}/tags", _shown(lambda: {"tags": TAGS})),
             Route(f"{PREFIX}/tokens/revoke", revoke, methods=["POST"]),
             *_fault_routes(emulation.faults),
             *_request_routes(emulation.received),
             Route("/{path:path}", unknown, methods=["GET", "POST", "DELETE"]),
         ]
     )
+
+
+def _shown(content: Callable[[], Any]) -> Callable[[Request], Awaitable[Response]]:
+    async def show(_: Request) -> Response:
+        return json_response(content())
+
+    return show
 
 
 async def _describe(_: Request) -> Response:

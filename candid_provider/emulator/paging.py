@@ -24,6 +24,7 @@ _LIMITS: Final = {  # default and largest page where they are not 100 and 1000
     "pre_encounter.tags.v_1.get_all": (1000, 1000),
     "pre_encounter.metadata_schemas.v_1.get_all": (100, 100),
     "fee_schedules.v_3.get_multi": (100, 100),
+    "fee_schedules.v_3.get_unique_values_for_dimension": (1000, 1000),
     "patient_payments.v_4.get_multi": (100, 999),
     "patient_refunds.v_1.get_multi": (100, 999),
     "insurance_refunds.v_1.get_multi": (100, 999),

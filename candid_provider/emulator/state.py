@@ -12,6 +12,7 @@ from candid_provider.emulator.collection import Collection, Kind
 from candid_provider.emulator.config import EmulatorConfig
 from candid_provider.emulator.data import World, microseconds, milliseconds
 from candid_provider.emulator.files import Files
+from candid_provider.emulator.ledger import Ledger
 from candid_provider.emulator.organization import Organization
 from candid_provider.emulator.paging import PageTokens
 
@@ -36,6 +37,7 @@ class State:
         self.clients: dict[str, str] = {}  # secrets of the machine users that were created, by client id
         self.page_tokens = PageTokens(repr(sizes))
         self.agenda = Agenda(self.clock.now)
+        self.ledger = Ledger(self)
         self._collections: dict[str, Collection] = {}
         self._parts: dict[type, Any] = {}
 

@@ -7,23 +7,38 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from candid_provider.emulator import encounters
 from candid_provider.emulator.claims import standing_of
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import World, microseconds
 from candid_provider.emulator.encounters import CREATED, STATUS_UPDATED
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.endpoints.events import emit
-from candid_provider.emulator.lives import EIGHTHS, STAGES, Path, Standing, path_of, stages_owned_by, standing
+from candid_provider.emulator.lives import (
+    ADJUDICATION,
+    STAGES,
+    Path,
+    Standing,
+    path_of,
+    stages_owned_by,
+    standing,
+)
 from candid_provider.emulator.state import State
 
-_DAY: Final = 86_400_000_000
+_LIVING: Final = ("owner_of_next_action", "next_responsible_party", "last_submitted_at")
+_LIVING_CLAIM: Final = ("status", "clearinghouse", "eras")
+_LIVING_LINE: Final = (
+    *("allowed_amount_cents", "insurance_balance_cents", "patient_balance_cents", "paid_amount_cents"),
+    *("primary_paid_amount_cents", "secondary_paid_amount_cents", "patient_responsibility_cents"),
+    *("copay_cents", "coinsurance_cents", "deductible_cents", "denial_reason", "service_line_era_data"),
+)
 # Each claim that was written and when its present life began: one that is not to be billed has none.
 LIVES: Final = Kind("claim_life", "claim_id")
 
 
 def age_at(state: State, stage: int) -> int:
     """How long after its creation a claim reaches a stage."""
-    return state.config.days * _DAY * EIGHTHS[stage] // 32
+    return state.world.ages[stage]
 
 
 def owner_of(world: World, index: int) -> str:
@@ -34,6 +49,36 @@ def owner_of(world: World, index: int) -> str:
 def rows_owned_by(world: World, owner: str) -> range:
     """Where the seeded encounters lie on which somebody has to act next."""
     return world.at_stages(stages_owned_by(owner))
+
+
+def keep(state: State, record: Record, at: int) -> Record:
+    """Keep an encounter that was changed; what time does to the claim of a seeded one, it still does."""
+    rows = state.of(ENCOUNTERS)
+    index = rows.index_of(record["encounter_id"])
+    if index is not None and not rows.is_changed(index):
+        _follow(state, index, state.world.stage(index) + 1)
+    return rows.put(record, at)
+
+
+def _follow(state: State, index: int, stage: int) -> None:
+    if stage < STAGES:
+        state.agenda.plan(state.world.reached(index, stage), lambda now: _refresh(state, index, stage, now))
+
+
+def _refresh(state: State, index: int, stage: int, now: int) -> None:
+    rows = state.of(ENCOUNTERS)
+    record = rows.get(rows.id_of(index))
+    if record is None or state.of(LIVES).get(record["claims"][0]["claim_id"]):
+        return
+    fresh = encounters.encounter(state.world.at(now), state.organization, index)
+    record |= {name: fresh[name] for name in _LIVING}
+    claim, lived = record["claims"][0], fresh["claims"][0]
+    claim |= {name: lived[name] for name in _LIVING_CLAIM}
+    lines = {line["service_line_id"]: line for line in lived["service_lines"]}
+    for line in claim["service_lines"]:
+        line |= {name: lines.get(line["service_line_id"], line)[name] for name in _LIVING_LINE}
+    rows.put(record, now)
+    _follow(state, index, stage + 1)
 
 
 def begin(state: State, record: Record, at: int) -> None:
@@ -75,6 +120,8 @@ def _reach(state: State, encounter_id: str, claim_id: str, since: int, stage: in
     path = path_of(state.world.ids.draw("path", number), number % 3 == 0)
     Stage(state, path, stage, number % 3 == 0, since).apply(record)
     state.of(ENCOUNTERS).put(record, now)
+    if stage == ADJUDICATION and number % 3 == 0:
+        state.ledger.arise(record, now)
     emit(state, STATUS_UPDATED, _payload(record), now)
     _plan(state, encounter_id, claim_id, since, stage + 1)
 

@@ -8,6 +8,7 @@ from candid_provider.emulator.answers import Refusal, declared, not_found, unpro
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import microseconds
+from candid_provider.emulator.endpoints.claim_lives import keep
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS, encounter_of_diagnosis
 from candid_provider.emulator.endpoints.encounter_lines import CODE_TYPES, POINTERS, PRIMARY, diagnosis
 from candid_provider.emulator.endpoints.registry import answers
@@ -18,8 +19,8 @@ _INDICATORS: Final = ("YES", "NO", "UNKNOWN", "NOT_APPLICABLE")
 
 @answers("diagnoses.create")
 def create(asked: Asked) -> Record:
-    encounters, given = asked.state.of(ENCOUNTERS), asked.body
-    record = encounters.get(given["encounter_id"])
+    given = asked.body
+    record = asked.state.of(ENCOUNTERS).get(given["encounter_id"])
     if record is None:
         raise not_found(given["encounter_id"])
     _check(asked)
@@ -29,7 +30,7 @@ def create(asked: Asked) -> Record:
     at = asked.state.clock.tick()
     made = diagnosis(asked.state, given, record["encounter_id"], at, microseconds(at))
     record["diagnoses"].append(made)
-    encounters.put(record, at)
+    keep(asked.state, record, at)
     return made
 
 
@@ -76,7 +77,7 @@ def update(asked: Asked) -> Record:
         if name in given and not (given[name] is None and name in _REQUIRED):
             row[name] = given[name]
     row["updated_at"] = microseconds(at)
-    asked.state.of(ENCOUNTERS).put(record, at)
+    keep(asked.state, record, at)
     return row
 
 
@@ -88,7 +89,7 @@ def delete(asked: Asked) -> None:
         for line in claim["service_lines"]:
             _release(asked, line, identifier)
     record["diagnoses"].remove(row)
-    asked.state.of(ENCOUNTERS).put(record)
+    keep(asked.state, record, asked.state.clock.tick())
 
 
 def _release(asked: Asked, line: Record, identifier: str) -> None:

@@ -34,8 +34,13 @@ def refused(asked: Asked, message: str) -> Refusal:
     return declared(asked.endpoint, "UnprocessableEntityError", {"message": message})
 
 
-def check_values(asked: Asked, given: Record) -> None:
+def check_values(asked: Asked, given: Record, *, new: bool = True) -> None:
     """Values that can be, whatever the encounter holds otherwise."""
+    check_choices(asked, given)
+
+
+def check_choices(asked: Asked, given: Record) -> None:
+    """Values that are among the known ones."""
     for name, known in _CHOICES.items():
         if given.get(name) is not None and given[name] not in known:
             raise unprocessable(asked.endpoint, name, "is not one of the known values")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from candid_provider.emulator import encounters
 from candid_provider.emulator.asked import Asked
@@ -11,10 +13,10 @@ from candid_provider.emulator.claims import STATUSES, rows_with, status_of
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints.claim_lives import owner_of, rows_owned_by
-from candid_provider.emulator.endpoints.encounter_kinds import queue_of, queued_rows, tag_of, tagged_rows
+from candid_provider.emulator.endpoints.encounter_kinds import TAGS, queued_rows, tag_of, tagged_rows
 from candid_provider.emulator.endpoints.lookups import fetched, is_emulated
 from candid_provider.emulator.organization import CLINICIANS, payer_name
-from candid_provider.emulator.people import mrn, person
+from candid_provider.emulator.people import person
 from candid_provider.emulator.ranges import between, within
 
 _OWNERS: Final = ("CANDID", "CUSTOMER", "CODER", "NONE")
@@ -116,13 +118,13 @@ def _alternatives(asked: Asked, patient_id: str) -> list[str]:
         return []
     rows = [row for row in fetched(asked, merges, patient["mrn"]) or [] if not row["deactivated"]]
     names = {row["alternative_patient_mrn"] for row in rows if row["primary_patient_mrn"] == patient["mrn"]}
-    seeded = (_index_of_mrn(name) for name in names)
-    return [asked.state.world.ids.uuid("patient", number) for number in seeded if number is not None]
+    return [row["id"] for name in sorted(names) if (row := _patient_with(asked, name)) is not None]
 
 
-def _index_of_mrn(text: str) -> int | None:
-    number = int(text[-8:]) if text[-8:].isdecimal() else -1
-    return number if number >= 0 and mrn(number) == text else None
+def _patient_with(asked: Asked, mrn: str) -> Record | None:
+    by_mrn = "pre_encounter.patients.v_1.get_by_mrn"
+    found: Record | None = fetched(asked, by_mrn, mrn) if is_emulated(by_mrn) else None
+    return found
 
 
 def _external_id(filters: Filters) -> None:
@@ -181,7 +183,12 @@ def _npis(filters: Filters) -> None:
     npis = set(filters.asked.query.texts("billing_provider_npis"))
     if npis:
         seeded = None if filters.state.organization.npi(CLINICIANS) in npis else _NONE
-        filters.add(lambda row: row["billing_provider"]["npi"] in npis, seeded)
+        filters.add(lambda row: _plain(row["billing_provider"])["npi"] in npis, seeded)
+
+
+def _plain(part: Any) -> Any:
+    # Of a seeded encounter, what is fixed may be JSON already.
+    return msgspec.json.decode(part) if isinstance(part, msgspec.Raw) else part
 
 
 def _places(filters: Filters) -> None:
@@ -190,14 +197,13 @@ def _places(filters: Filters) -> None:
     if tags:
         filters.add(
             lambda row: any(tag["tag_id"] in tags for tag in row["tags"]),
-            tagged_rows(state),
+            tagged_rows(state) if tags.intersection(TAGS) else _NONE,
             lambda index: tag_of(state, index) in tags,
         )
     if queue is not None:
         filters.add(
             lambda row: row["work_queue_id"] == queue,
-            queued_rows(state),
-            lambda index: queue_of(state, index) == queue,
+            queued_rows(state, queue),
         )
 
 

@@ -14,6 +14,8 @@ TAGS: Final = ("appeal", "coordination-of-benefits", "documentation", "high-bala
 _COLORS: Final = ("red", "yellow", "blue", "purple", "gray", "green")
 _TAGGED, _QUEUED = (16, 5), (20, 3)
 QUEUES: Final = 3
+UNSUCCESSFUL_EVERY: Final = 25
+_UNSUCCESSFUL: Final = {7: "in-error", 13: "held", 19: "aborted", 22: "in-error"}
 BUNDLED: Final = 8  # every eighth encounter was made of charge captures
 
 
@@ -48,10 +50,16 @@ def queue_of(state: State, index: int) -> str | None:
     return queue(state, index // every % QUEUES) if index % every == place else None
 
 
-def queued_rows(state: State) -> range:
+def queued_rows(state: State, queue_id: str) -> range:
     """The seeded encounters that are in a work queue."""
     every, place = _QUEUED
-    return range(place, state.world.encounters, every)
+    number = state.world.ids.index("work_queue", queue_id, QUEUES)
+    return range(0) if number is None else range(place + every * number, state.world.encounters, every * QUEUES)
+
+
+def bundle_status(bundle: int) -> str:
+    """What became of a seeded claim creation."""
+    return _UNSUCCESSFUL.get(bundle % UNSUCCESSFUL_EVERY, "successful")
 
 
 def _encounter(state: State, index: int) -> Record:
@@ -61,7 +69,7 @@ def _encounter(state: State, index: int) -> Record:
     if (queue_id := queue_of(state, index)) is not None:
         record["work_queue_id"] = queue_id
         record["work_queue_membership_activated_at"] = microseconds(state.world.created(index))
-    if index % BUNDLED == 0:
+    if index % BUNDLED == 0 and bundle_status(index // BUNDLED) == "successful":
         record["claim_creation_id"] = state.world.ids.uuid("claim_creation", index // BUNDLED)
     return record
 
@@ -74,6 +82,7 @@ ENCOUNTERS: Final = Kind(
     created=lambda state, index: state.world.created(index),
     unique="external_id",
     seeded=lambda state, text: encounters.index_of_external_id(text),
+    view=lambda state, record: state.ledger.balanced(record),
 )
 DIAGNOSES: Final = Kind("written_diagnosis", "diagnosis_id")
 SERVICE_LINES: Final = Kind("written_service_line", "service_line_id")

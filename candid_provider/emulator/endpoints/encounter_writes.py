@@ -20,7 +20,7 @@ from candid_provider.emulator.endpoints.registry import answers
 _KEPT: Final = frozenset(
     {
         *("external_id", "patient_authorized_release", "benefits_assigned_to_provider"),
-        *("provider_accepts_assignment", "billable_status", "responsible_party"),
+        *("provider_accepts_assignment", "billable_status", "responsible_party", "date_of_service"),
     }
 )
 _MERGED: Final = ("patient", "guarantor", "billing_provider", "rendering_provider", "service_facility")
@@ -28,12 +28,12 @@ _MERGED: Final = ("patient", "guarantor", "billing_provider", "rendering_provide
 
 @answers("encounters.v_4.create")
 def create(asked: Asked) -> Record:
-    return make(asked.state, _checked(asked, asked.body))
+    return make(asked.state, checked(asked, asked.body))
 
 
 @answers("encounters.v_4.create_universal")
 def create_universal(asked: Asked) -> Record:
-    return make(asked.state, _checked(asked, _universal(asked), pointers=False))
+    return make(asked.state, checked(asked, _universal(asked), pointers=False))
 
 
 @answers("encounters.v_4.create_from_pre_encounter_patient")
@@ -48,10 +48,11 @@ def create_from_pre_encounter_universal(asked: Asked) -> Record:
 
 def _from_pre_encounter(asked: Asked, given: Record, *, pointers: bool) -> Record:
     found = sourced(asked, given["pre_encounter_patient_id"], given["pre_encounter_appointment_ids"])
-    return make(asked.state, _checked(asked, given | found, pointers=pointers))
+    return make(asked.state, checked(asked, given | found, pointers=pointers))
 
 
-def _checked(asked: Asked, given: Record, *, pointers: bool = True) -> Order:
+def checked(asked: Asked, given: Record, *, pointers: bool = True) -> Order:
+    """What is to be made of a caller's data; a Refusal says what has to be mended in it."""
     found = given.get("diagnoses") or []
     check_diagnoses(asked, found)
     check_lines(asked, given.get("service_lines") or [], len(found), pointers=pointers)
@@ -60,22 +61,24 @@ def _checked(asked: Asked, given: Record, *, pointers: bool = True) -> Order:
 
 def _universal(asked: Asked, *, either: bool = True) -> Record:
     given: Record = asked.body
+    encounter_checks.check_values(asked, given)
     if either and not given.get("rendering_provider") and not given.get("attending_provider"):
         raise declared(asked.endpoint, "EncounterRenderingOrAttendingProviderRequired", {})
     return given | {"diagnoses": _coded(asked, given.get("health_care_code_information") or {})}
 
 
 def _coded(asked: Asked, codes: Record) -> list[Record]:
-    rows = [(codes.get("principal_diagnosis"), "principal_diagnosis_code_qualifier", "primary_diagnosis_code")]
-    rows += [
-        (item, "other_diagnosis_code_qualifier", "other_diagnosis")
-        for item in codes.get("other_diagnosis_information") or []
-    ]
-    rows.append((codes.get("admitting_diagnosis"), "admitting_diagnosis_code_qualifier", "admitting_diagnosis_code"))
     try:
+        rows = [(codes.get("principal_diagnosis"), "principal_diagnosis_code_qualifier", "primary_diagnosis_code")]
+        for item in codes.get("other_diagnosis_information") or []:
+            rows.append((item, "other_diagnosis_code_qualifier", "other_diagnosis"))
+        admitting = codes.get("admitting_diagnosis")
+        rows.append((admitting, "admitting_diagnosis_code_qualifier", "admitting_diagnosis_code"))
         return [{"code_type": item[qualifier], "code": item[code]} for item, qualifier, code in rows if item]
     except KeyError as problem:
         raise unprocessable(asked.endpoint, "health_care_code_information", f"{problem} is required") from None
+    except TypeError:
+        raise unprocessable(asked.endpoint, "health_care_code_information", "has a part of a wrong type") from None
 
 
 @answers("encounters.v_4.update", "encounters.v_4.update_universal")
@@ -84,7 +87,7 @@ def update(asked: Asked) -> Record:
     record = rows.get(asked.id)
     if record is None:
         raise not_found(asked.id)
-    encounter_checks.check_values(asked, given)
+    encounter_checks.check_values(asked, given, new=False)
     encounter_checks.check_unique(asked, given.get("external_id"), record["encounter_id"])
     payers = encounter_checks.payers_of(asked, given)
     order_of_diagnoses = _diagnoses(asked, record)
@@ -94,7 +97,7 @@ def update(asked: Asked) -> Record:
     record["diagnoses"] = order_of_diagnoses
     if record["billable_status"] != billed:
         claim_lives.rebegin(asked.state, record, at)
-    return rows.put(record, at)
+    return claim_lives.keep(asked.state, record, at)
 
 
 def _diagnoses(asked: Asked, record: Record) -> list[Record]:

@@ -18,7 +18,7 @@ __all__ = ["ENCOUNTERS", "get_encounter", "list_encounters"]
 
 _SORTS: Final = ("created_at:asc", "created_at:desc", "date_of_service:asc", "date_of_service:desc")
 # A page of what is rarer than this ends early: a search through millions of encounters is asked for page by page.
-MOST_SEEN: Final = 100_000
+MOST_SEEN: Final = 30_000
 
 
 @answers("encounters.v_4.get_all")

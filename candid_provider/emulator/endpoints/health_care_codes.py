@@ -12,7 +12,7 @@ from candid_provider.emulator.answers import missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
-from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
+from candid_provider.emulator.endpoints.claim_lives import keep
 from candid_provider.emulator.endpoints.encounter_lines import POINTERS, diagnosis
 from candid_provider.emulator.endpoints.inside_encounters import encounter_of, link, linked
 from candid_provider.emulator.endpoints.registry import answers
@@ -153,7 +153,7 @@ def _write_diagnoses(asked: Asked, encounter: Record, codes: Record) -> None:
     kept = [row for row in encounter["diagnoses"] if row["code_type"] not in (*_PRINCIPAL, *_OTHER)]
     diagnoses = [*(_diagnosis(asked, *entry, present, at) for entry in entries), *kept]
     _unpoint(encounter, {row["diagnosis_id"] for row in diagnoses})
-    asked.state.of(ENCOUNTERS).put({**encounter, "diagnoses": diagnoses}, at)
+    keep(asked.state, {**encounter, "diagnoses": diagnoses}, at)
 
 
 def _diagnosis(asked: Asked, entry: Record, qualifier: str, code: str, present: dict[str, Record], at: int) -> Record:

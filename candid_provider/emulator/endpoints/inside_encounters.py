@@ -8,6 +8,7 @@ from typing import Any
 from candid_provider.emulator.answers import missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.endpoints.claim_lives import keep
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.state import State
 
@@ -21,7 +22,7 @@ def encounter_of(asked: Asked, identifier: str) -> Record:
 
 
 def save(state: State, encounter: Record) -> None:
-    state.of(ENCOUNTERS).put(encounter)
+    keep(state, encounter, state.clock.tick())
 
 
 def linked(name: str) -> Kind:

@@ -35,3 +35,32 @@ def get_payer(asked: Asked) -> Record:
     if record is None:
         raise not_found(asked.id)
     return record
+
+
+# --- version 3: the same payers, told less of
+
+
+@answers("payers.v_3.get_all")
+def list_payers_v3(asked: Asked) -> Record:
+    answer: Record = list_payers(asked)
+    return answer | {"items": [as_v3(record) for record in answer["items"]]}
+
+
+@answers("payers.v_3.get")
+def get_payer_v3(asked: Asked) -> Record:
+    return as_v3(get_payer(asked))
+
+
+def as_v3(record: Record) -> Record:
+    """A payer in the shape of version 3, in which other records quote it."""
+    numbers: Record = record["payer_ids"]
+    return {
+        "payer_uuid": record["payer_uuid"],
+        "payer_id": numbers["claims_payer_id"],
+        "payer_name": record["payer_name"],
+        "availity_payer_name": record["payer_name"],
+        "availity_claims_payer_id": numbers["claims_payer_id"],
+        "availity_eligibility_id": numbers["eligibility_payer_id"],
+        "availity_remittance_payer_id": numbers["remittance_payer_id"],
+        "street_address": record["street_address"],
+    }

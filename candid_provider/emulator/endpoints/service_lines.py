@@ -6,8 +6,8 @@ from candid_provider.emulator.answers import declared, not_found, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import microseconds
+from candid_provider.emulator.endpoints.claim_lives import keep
 from candid_provider.emulator.endpoints.encounter_kinds import (
-    ENCOUNTERS,
     encounter_of_claim,
     encounter_of_service_line,
 )
@@ -28,7 +28,8 @@ def _encounter(asked: Asked) -> Record:
     claim_id = asked.body["claim_id"]
     record = encounter_of_claim(asked.state, claim_id)
     if record is None:
-        raise not_found(claim_id)
+        known = "EntityNotFoundError" in asked.endpoint.statuses
+        raise not_found(claim_id) if known else unprocessable(asked.endpoint, "claim_id", "is no claim")
     _check(asked, record)
     return record
 
@@ -37,7 +38,7 @@ def _check(asked: Asked, record: Record) -> None:
     given, known = asked.body, {row["diagnosis_id"] for row in record["diagnoses"]}
     check_line(asked, given)
     for pointer in POINTERS:
-        if given.get(pointer) is not None and given[pointer] not in known:
+        if given.get(pointer) is not None and str(given[pointer]) not in known:
             raise unprocessable(asked.endpoint, pointer, "is no diagnosis of the encounter")
 
 
@@ -53,7 +54,7 @@ def _added(asked: Asked, record: Record, given: Record) -> Record:
         given = given | {POINTERS[0]: record["diagnoses"][0]["diagnosis_id"]}
     made = line(asked.state, given, claim["claim_id"], record, at, microseconds(at))
     claim["service_lines"].append(made)
-    asked.state.of(ENCOUNTERS).put(record, at)
+    keep(asked.state, record, at)
     return made
 
 
@@ -67,7 +68,7 @@ def upsert(asked: Asked) -> Record:
 
 def _changed(asked: Asked, record: Record, row: Record, given: Record) -> Record:
     change_line(asked.state, row, given)
-    asked.state.of(ENCOUNTERS).put(record)
+    keep(asked.state, record, asked.state.clock.tick())
     return row
 
 
@@ -101,4 +102,4 @@ def delete(asked: Asked) -> None:
         # What was submitted must have been for something.
         raise declared(asked.endpoint, "EntityConflictError", {"entity_name": "Claim"})
     claim["service_lines"].remove(row)
-    asked.state.of(ENCOUNTERS).put(record)
+    keep(asked.state, record, asked.state.clock.tick())
