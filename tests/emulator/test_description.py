@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -29,7 +30,7 @@ from tests.emulator.known import known_ids
 SCHEMA = schemathesis.openapi.from_dict(description())
 OPERATIONS = {found.ok().definition.raw["operationId"]: found.ok() for found in SCHEMA.get_all_operations()}
 CALM = settings(
-    max_examples=8, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=5, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
 CHECKS = [content_type_conformance, response_schema_conformance, status_code_conformance]
 
@@ -88,7 +89,10 @@ def test_no_request_breaks_it_and_every_answer_is_as_described(
 def test_the_description_is_served_and_names_what_is_emulated(emulator: Emulator) -> None:
     served = httpx.get(f"{emulator.url}/_emulator/openapi.json").json()
     assert served["openapi"].startswith("3.1")
-    named = [operation["operationId"] for verbs in served["paths"].values() for operation in verbs.values()]
-    assert sorted(named) == sorted(endpoint.id for endpoint in emulated())
+    described = [
+        (verb.upper(), re.sub("{.*?}", "{}", path)) for path, verbs in served["paths"].items() for verb in verbs
+    ]
+    # Two methods of the SDK are one route: reverting a write-off, and an adjustment.
+    assert sorted(described) == sorted({(row.verb, re.sub("{.*?}", "{}", row.path)) for row in emulated()})
     for schema in served["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
