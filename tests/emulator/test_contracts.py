@@ -166,13 +166,13 @@ def test_a_span_is_made_changed_and_deleted_and_its_status_follows_its_dates(
     rows = own.rows(path)
     assert {row["credentialing_status"] for row in rows} == {"effective", "expired", "pending"}
     row, name = rows[0], f"{noun}_credentialing_span_id"
-    body = {
+    body: dict[str, Any] = {
         "contracting_provider_id": row["contracting_provider"]["organization_provider_id"],
         "payer_uuid": own.rows("/api/payers/v3")[9]["payer_uuid"],
     }
     if noun == "provider":
         body |= {"rendering_provider_id": row["rendering_provider"]["organization_provider_id"]}
-        body |= {"regions": {"type": "national"}}  # type: ignore[dict-item]
+        body |= {"regions": {"type": "national"}}
     else:
         body |= {"service_facility_id": row["service_facility"]["organization_service_facility_id"]}
     made = own.http.post(path, json=body).json()

@@ -89,10 +89,9 @@ def test_no_request_breaks_it_and_every_answer_is_as_described(
 def test_the_description_is_served_and_names_what_is_emulated(emulator: Emulator) -> None:
     served = httpx.get(f"{emulator.url}/_emulator/openapi.json").json()
     assert served["openapi"].startswith("3.1")
-    described = [
-        (verb.upper(), re.sub("{.*?}", "{}", path)) for path, verbs in served["paths"].items() for verb in verbs
-    ]
-    # Two methods of the SDK are one route: reverting a write-off, and an adjustment.
-    assert sorted(described) == sorted({(row.verb, re.sub("{.*?}", "{}", row.path)) for row in emulated()})
+    named = [operation["operationId"] for verbs in served["paths"].values() for operation in verbs.values()]
+    # Two methods of the SDK may share a route; it is described once.
+    routes = {endpoint.id: (endpoint.verb, re.sub("{.*?}", "{}", endpoint.path)) for endpoint in emulated()}
+    assert {routes[name] for name in named} == set(routes.values())
     for schema in served["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)

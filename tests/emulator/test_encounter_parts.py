@@ -144,7 +144,8 @@ def test_attachments_are_refused_where_they_do_not_belong(own: Api, encounter_id
     file = {"attachment_file": ("a.txt", b"x", "text/plain")}
     made = own.http.put(f"{path}/v2", data={"attachment_type": "OTHER"}, files=file).json()
     assert own.http.put(path, data={"attachment_type": "SELFIE"}, files=file).status_code == 422
-    assert own.http.put(path, data={"attachment_type": "OTHER"}).status_code == 422
+    assert own.http.put(path, files={"attachment_type": (None, "OTHER")}).status_code == 422
+    assert own.http.put(path, data={"attachment_type": "OTHER"}).status_code == 415
     elsewhere = path.replace(encounter_id, NOBODY)
     assert own.http.put(elsewhere, data={"attachment_type": "OTHER"}, files=file).status_code == 404
     send(own, "DELETE", elsewhere, {"attachment_id": made}, 404)

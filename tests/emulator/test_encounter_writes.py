@@ -237,7 +237,7 @@ def test_an_encounter_from_pre_encounter_takes_patient_and_coverages_over(writer
 def test_a_patch_changes_what_is_given_clears_with_null_and_leaves_diagnoses_alone(writer: Writer) -> None:
     made = writer.made(additional_information="x", referral_number="R1")
     path = f"{ENCOUNTERS}/{made['encounter_id']}"
-    given = {
+    given: dict[str, Any] = {
         "additional_information": None,
         "patient": {"first_name": "Elqvexzo"},
         "diagnoses": [],

@@ -131,7 +131,7 @@ def test_a_service_line_finds_its_rate_and_is_told_why_another_does_not_fit(own:
         match = own.ok(f"{FEES}/service-line/{line['service_line_id']}/match")
         assert (match and match["rate_id"]) == (rate and rate["rate_id"])
         matches.append((line, rate))
-    line, rate = next(pair for pair in matches if pair[1])
+    line, rate = next((line, rate) for line, rate in matches if rate is not None)
     told = own.ok(f"{FEES}/service-line/{line['service_line_id']}/match/{rate['rate_id']}")["dimensions"]
     assert all(row["match"] for row in told.values())
     other = next(row for row in known.values() if row["dimensions"]["cpt_code"] != line["procedure_code"])

@@ -118,6 +118,10 @@ def test_an_invoice_for_what_is_not_known_is_422(own: Api, change: dict[str, Any
 # --- those who pay and are no insurance
 
 
+def categories(api: Api, **params: Any) -> list[str]:
+    return [str(name) for name in api.rows(PAYERS + "/categories", **params)]
+
+
 def test_non_insurance_payers_are_found_by_every_filter(api: Api) -> None:
     rows = api.rows(PAYERS)
     assert [row["name"] for row in rows] == sorted(row["name"] for row in rows)
@@ -131,8 +135,8 @@ def test_non_insurance_payers_are_found_by_every_filter(api: Api) -> None:
     assert api.rows(PAYERS, clinical_trial_ids=trial["clinical_trials"][0]["clinical_trial_id"]) == [trial]
     for field in ("CATEGORY", "ENABLED", "UPDATED_AT"):
         assert len(api.rows(PAYERS, sort=field, sort_direction="desc", limit=2)) == len(rows)
-    assert api.rows(PAYERS + "/categories", limit=1) == ["Clinical trial", "Employer", "Foundation", "Public"]
-    assert api.rows(PAYERS + "/categories", search_term="PUB") == ["Public"]
+    assert categories(api, limit=1) == ["Clinical trial", "Employer", "Foundation", "Public"]
+    assert categories(api, search_term="PUB") == ["Public"]
     assert refused(api.get(PAYERS, organization_id=NOWHERE)) == (403, "UnauthorizedError")
 
 
@@ -141,7 +145,7 @@ def test_a_non_insurance_payer_is_created_changed_switched_off_and_deleted(own: 
     made = own.http.post(PAYERS, json={"name": "New", "category": "Guild", "clinical_trials": [trial]}).json()
     where = f"{PAYERS}/{made['non_insurance_payer_id']}"
     assert own.ok(where) == made
-    assert "Guild" in own.rows(PAYERS + "/categories")
+    assert "Guild" in categories(own)
     changed = own.http.patch(where, json={"name": "Newer", "category": {"type": "remove"}}).json()
     assert changed == made | {"name": "Newer", "category": None}
     assert own.http.patch(f"{where}/toggle_enablement", json={"enabled": False}).json() == changed | {

@@ -134,7 +134,7 @@ def test_money_is_written_as_the_sdk_writes_it(own: Any) -> None:
         NoteUpdate_Set,
     )
     from candid.resources.payers.resources.v_3 import PayerIdentifier_PayerUuid
-    from candid.resources.write_offs.resources.v_1 import WriteOffCreate_Patient
+    from candid.resources.write_offs.resources.v_1 import PatientWriteOffReason, WriteOffCreate_Patient
 
     encounter = own.encounters.v_4.get_all(limit=1).items[0]
     claim = encounter.claims[0]
@@ -155,9 +155,10 @@ def test_money_is_written_as_the_sdk_writes_it(own: Any) -> None:
 
     returned = own.insurance_refunds.v_1.create(request=InsuranceRefundCreate(payer_identifier=payer, **money))
     own.insurance_refunds.v_1.delete(returned.insurance_refund_id)
+    reason: Any = PatientWriteOffReason.BAD_DEBT
     off = WriteOffCreate_Patient(
         write_off_timestamp=datetime(2026, 3, 16, tzinfo=UTC),
-        write_off_reason="BAD_DEBT",
+        write_off_reason=reason,
         service_line_id=claim.service_lines[0].service_line_id,
         amount_cents=5,
     )
@@ -167,12 +168,14 @@ def test_money_is_written_as_the_sdk_writes_it(own: Any) -> None:
 
 def test_third_parties_and_invoices_are_written_as_the_sdk_writes_them(own: Any) -> None:
     from candid.resources.import_invoice.resources.v_1 import CreateImportInvoiceRequest, ImportInvoiceUpdateRequest
+    from candid.resources.invoices.resources.v_2 import InvoiceStatus
     from candid.resources.non_insurance_payers.resources.v_1 import (
         CreateNonInsurancePayerRequest,
         NonInsurancePayerUpdateRequest,
         ToggleNonInsurancePayerEnablementRequest,
     )
 
+    statuses: Any = InvoiceStatus
     payers = own.non_insurance_payers.v_1
     payer = payers.create(request=CreateNonInsurancePayerRequest(name="Guild"))
     payers.update(payer.non_insurance_payer_id, request=NonInsurancePayerUpdateRequest(name="Union"))
@@ -185,12 +188,12 @@ def test_third_parties_and_invoices_are_written_as_the_sdk_writes_them(own: Any)
             patient_external_id="somebody",
             external_customer_identifier="cus-1",
             items=[],
-            status="DRAFT",
+            status=statuses.DRAFT,
             external_identifier="sdk-1",
             due_date=date(2026, 5, 1),
         )
     )
-    paid = own.import_invoice.v_1.update(invoice.id, request=ImportInvoiceUpdateRequest(status="PAID"))
+    paid = own.import_invoice.v_1.update(invoice.id, request=ImportInvoiceUpdateRequest(status=statuses.PAID))
     assert shape_faults([payer, invoice, paid]) == []
     payers.delete(payer.non_insurance_payer_id)
 

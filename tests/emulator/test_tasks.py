@@ -14,6 +14,7 @@ from candid_provider.emulator.people import MARKERS
 from tests.emulator.conftest import Api, connected
 from tests.emulator.test_sdk import client, pages, shape_faults
 
+NOBODY = "00000000-0000-4000-8000-000000000000"
 PATH = "/api/tasks/v3"
 WORLD = EmulatorConfig(as_of=date(2026, 3, 15), encounters=2_000, patients=130, days=10)
 
@@ -167,7 +168,7 @@ def test_errors_arrive_as_the_sdks_own_exceptions(fresh: tuple[Api, Emulator]) -
         assert sdk.tasks.v_3.get(task.task_id) == task
         with pytest.raises(EntityNotFoundError):
             sdk.tasks.v_3.update("00000000-0000-4000-8000-000000000000", request=types.TaskUpdateV3(status="open"))
-    order = {"encounter_id": "nobody", "task_type": "ELIGIBILITY", "description": "x", "work_queue_id": "q"}
+    order = {"encounter_id": NOBODY, "task_type": "ELIGIBILITY", "description": "x", "work_queue_id": "q"}
     assert api.http.post(PATH, json=order).status_code == 404
     assert api.http.post(PATH, json=order | {"task_type": "NAP"}).status_code == 422
     assert api.http.patch(f"{PATH}/{task.task_id}", json={"status": None}).status_code == 422

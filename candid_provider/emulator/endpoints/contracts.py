@@ -34,19 +34,7 @@ def _register(version: int) -> None:
 
     @answers(f"{area}.get_multi")
     def list_contracts(asked: Asked) -> Record:
-        query = asked.query
-        sort = query.choice("sort", ("created_at", *_SORTS)) or "created_at"
-        descending = (query.choice("sort_direction", ("asc", "desc")) or "desc") == "desc"
-        kind = "professional" if professional else query.choice("type", _TYPES)
-        kept = _filter(asked, kind)
-        found = [
-            row
-            for record in asked.state.of(CONTRACTS)
-            if kept(record, row := shown(asked, record, version=version, whole=False))
-        ]
-        if sort != "created_at":
-            found.sort(key=_SORTS[sort])
-        return page_of(asked, found[::-1] if descending else found)
+        return _page(asked, version)
 
     @answers(f"{area}.get")
     def get_contract(asked: Asked) -> Record:
@@ -73,6 +61,21 @@ def _register(version: int) -> None:
             content = {"message": "There are rates of this payer for this provider in the fee schedule"}
             raise declared(asked.endpoint, "ContractIsLinkedToFeeScheduleHttpError", content)
         asked.state.of(CONTRACTS).remove(record["contract_id"])
+
+
+def _page(asked: Asked, version: int) -> Record:
+    query = asked.query
+    sort = query.choice("sort", ("created_at", *_SORTS)) or "created_at"
+    descending = (query.choice("sort_direction", ("asc", "desc")) or "desc") == "desc"
+    kept = _filter(asked, "professional" if version == 2 else query.choice("type", _TYPES))
+    found = [
+        row
+        for record in asked.state.of(CONTRACTS)
+        if kept(record, row := shown(asked, record, version=version, whole=False))
+    ]
+    if sort != "created_at":
+        found.sort(key=_SORTS[sort])
+    return page_of(asked, found[::-1] if descending else found)
 
 
 def _filter(asked: Asked, kind: str | None) -> Callable[[Record, Record], bool]:

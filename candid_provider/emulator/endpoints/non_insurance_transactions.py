@@ -85,26 +85,7 @@ def _register(money: _Money) -> Kind:
 
     @answers(f"{area}.get_multi")
     def list_rows(asked: Asked) -> Record:
-        query = asked.query
-        payer, invoice = query.uuid("non_insurance_payer_id"), query.uuid("invoice_id")
-        checks = set(query.texts("check_number"))
-
-        def may(index: int) -> bool:
-            return payer is None or money.payer(asked.state, index)["non_insurance_payer_id"] == payer
-
-        def keep(row: Record) -> bool:
-            return (
-                (payer is None or row["non_insurance_payer"]["non_insurance_payer_id"] == payer)
-                and (invoice is None or row["invoice_id"] == invoice)
-                and (not checks or row["check_number"] in checks)
-            )
-
-        seeded = range(money.series.total(asked.state.world)) if invoice is None else range(0)
-        if checks:
-            known = [within(seeded, numbered(check, money.check)) for check in checks]
-            hits = sorted(hit[0] for hit in known if hit)
-            seeded = range(hits[0], hits[-1] + 1) if hits else range(0)
-        return listing.answer(asked, seeded, keep, may)
+        return _page(asked, money, listing)
 
     @answers(f"{area}.get")
     def get_row(asked: Asked) -> Record:
@@ -132,6 +113,29 @@ def _register(money: _Money) -> Kind:
         asked.state.ledger.undo(NON_INSURANCE_PAYMENTS, record[kind.id_field], record["allocations"])
 
     return kind
+
+
+def _page(asked: Asked, money: _Money, listing: Listing) -> Record:
+    query = asked.query
+    payer, invoice = query.uuid("non_insurance_payer_id"), query.uuid("invoice_id")
+    checks = set(query.texts("check_number"))
+    seeded = range(money.series.total(asked.state.world)) if invoice is None else range(0)
+    if checks:
+        known = [within(seeded, numbered(check, money.check)) for check in checks]
+        hits = sorted(hit[0] for hit in known if hit)
+        seeded = range(hits[0], hits[-1] + 1) if hits else range(0)
+
+    def may(index: int) -> bool:
+        return payer is None or money.payer(asked.state, index)["non_insurance_payer_id"] == payer
+
+    def keep(row: Record) -> bool:
+        return (
+            (payer is None or row["non_insurance_payer"]["non_insurance_payer_id"] == payer)
+            and (invoice is None or row["invoice_id"] == invoice)
+            and (not checks or row["check_number"] in checks)
+        )
+
+    return listing.answer(asked, seeded, keep, may)
 
 
 def _created(asked: Asked, money: _Money, identifier: str) -> dict[str, Any]:
