@@ -183,6 +183,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     declared = list(endpoint.statuses.items())
     if endpoint.paging and endpoint.host == "candid_api":
         declared.append(("UnprocessableEntityError", 422))  # a page token of another listing
+    if any(item.name == "version" for item in endpoint.path_params):
+        declared.append(("VersionConflictError", 409))  # some of these do not declare it
     for name, code in declared:
         text, found = refusals.setdefault(code, ("Refused", []))
         reference = {"$ref": f"#/components/schemas/{name}"}
@@ -197,7 +199,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
 
 def _errors(described: list[Endpoint]) -> dict[str, Schema]:
     contents = {
-        row["body"]["errorName"]: schema_of(row["body"].get("content"))
+        row["body"]["errorName"]: _content(row["body"].get("content"))
         for row in error_samples().values()
         if isinstance(row["body"], dict) and "errorName" in row["body"]
     }
@@ -228,6 +230,17 @@ def _errors(described: list[Endpoint]) -> dict[str, Schema]:
             "anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("EntityNotFoundError", "NotFoundError")]
         },
     }
+
+
+def _content(sample: Any) -> Schema:
+    """The schema of an error's content: what a sample has in it may be null, or not there."""
+    if not isinstance(sample, dict):
+        return schema_of(sample)
+    return {"type": "object", "properties": {name: _or_null(schema_of(value)) for name, value in sample.items()}}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _envelope(name: str, content: Schema) -> Schema:

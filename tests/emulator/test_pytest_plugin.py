@@ -34,21 +34,33 @@ def test_each_test_has_one_of_its_own(candid_emulator: Emulator) -> None:
     assert httpx.get(f"{candid_emulator.url}/_emulator/health").status_code == 200
 
 
-def run(tmp_path: Path, test: str) -> subprocess.CompletedProcess[str]:
-    """Run a user's test file, with an Airflow home of its own, and no settings of this project."""
-    (tmp_path / "test_theirs.py").write_text(test)
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTEST"))}
-    variables |= {"AIRFLOW_HOME": str(tmp_path / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_theirs.py"]
-    return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=300)
+def run(project: Path, test: str) -> subprocess.CompletedProcess[str]:
+    """Run a user's test file in a project of theirs, with an Airflow home and settings of its own."""
+    (project / "test_theirs.py").write_text(test)
+    (project / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\npythonpath = .\n")
+    return airflow_shell(project, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_theirs.py")
+
+
+def airflow_shell(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTEST"))}
+    env |= {"AIRFLOW_HOME": str(project / "home"), "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags")}
+    env |= {"AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    return subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.airflow
 def test_the_example_of_the_guide_tests_a_dag(tmp_path: Path) -> None:
-    [example] = re.findall(r"<!-- example: test of a DAG -->\n+```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    done = run(tmp_path, example)
+    dag, test = (example(name) for name in ("a DAG", "its test"))
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "payers.py").write_text(dag)
+    assert airflow_shell(tmp_path, sys.executable, "-m", "airflow", "db", "migrate").returncode == 0
+    done = run(tmp_path, test)
     assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def example(name: str) -> str:
+    [code] = re.findall(rf"<!-- example: {name} -->\n+```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    return str(code)
 
 
 def test_settings_without_names_are_refused(tmp_path: Path) -> None:

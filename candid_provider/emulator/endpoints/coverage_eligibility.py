@@ -17,7 +17,9 @@ from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.state import State
 
 # Written records only: what was asked, who it concerns, and the instants at which it began and ends.
-COVERAGE_CHECKS: Final = Kind("coverage_eligibility_check", "check_id")
+COVERAGE_CHECKS: Final = Kind(
+    "coverage_eligibility_check", "check_id", indexes={"patient": lambda check: [check["patient_id"]]}
+)
 _ASKED: Final[shapes.Shape] = {
     "service_code": shapes.one_of(*SERVICE_CODES),
     "date_of_service": shapes.day,

@@ -9,9 +9,10 @@ from candid_provider.emulator.answers import invalid, missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import milliseconds
-from candid_provider.emulator.endpoints.appointments import APPOINTMENTS
+from candid_provider.emulator.eligibility import bits_of
+from candid_provider.emulator.endpoints.appointments import Schedule
 from candid_provider.emulator.endpoints.coverage_eligibility import COVERAGE_CHECKS, check_of, status_of
-from candid_provider.emulator.endpoints.coverages import COVERAGES
+from candid_provider.emulator.endpoints.coverages import coverages_of
 from candid_provider.emulator.endpoints.patients import PATIENTS
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.paging import page_of, sorted_by
@@ -43,60 +44,43 @@ def get_timeline(asked: Asked) -> Record:
 
 
 def _events(state: State, patient: Record) -> Iterator[Record]:
-    world, number = state.world, state.of(PATIENTS).index_of(patient["id"])
-    if number is not None:
-        for coverage in world.coverages_of(number):
-            yield _coverage_event(state, patient, coverage)
-        for encounter in world.encounters_of(number):
-            yield _appointment_event(state, patient, encounter)
-    for check in state.of(COVERAGE_CHECKS):
-        if check["patient_id"] == patient["id"] and check["ends"] <= state.clock.now():
+    for coverage in coverages_of(state, patient["id"]):
+        kind = "COVERAGE_CREATED" if coverage["version"] == 1 else "COVERAGE_UPDATED"
+        yield _event(state, patient, kind, coverage, coverage_id=coverage["id"])
+    for appointment in Schedule(state).of_patient(patient["id"]):
+        yield _event(
+            state,
+            patient,
+            "APPOINTMENT_STATUS_CHANGED",
+            appointment,
+            appointment_id=appointment["id"],
+            appointment_date=appointment["start_timestamp"],
+            payload={"status": appointment["status"]},
+        )
+    for check in state.of(COVERAGE_CHECKS).written_with("patient", patient["id"]):
+        if check["ends"] <= state.clock.now():
             yield _check_event(state, patient, check)
 
 
-def _event(state: State, patient: Record, kind: str, identity: tuple[str, int], at: str, **more: Any) -> Record:
+def _check_event(state: State, patient: Record, check: Record) -> Record:
+    ended = {"id": check["check_id"], "version": 1, "updated_at": milliseconds(check["ends"])}
+    status = status_of(state, check, check_of(state, check))
+    payload = {"check_id": check["check_id"], "status": status}
+    return _event(state, patient, "ELIG_CHECK_COMPLETED", ended, coverage_id=check["coverage_id"], payload=payload)
+
+
+def _event(state: State, patient: Record, kind: str, about: Record, **more: Any) -> Record:
+    ids = state.world.ids
     return {
-        "id": state.world.ids.uuid(f"timeline-{identity[0]}", identity[1]),
+        "id": ids.uuid("timeline", bits_of(ids, "timeline", about["id"], str(about["version"]))),
         "event_type": kind,
         "patient_id": patient["id"],
         "coverage_id": None,
         "appointment_id": None,
         "appointment_date": None,
-        "timestamp": at,
+        "timestamp": about["updated_at"],
         "user_id": state.organization.user_id,
         "user_name": "Emulated Clinic, front desk",
         "payload": {},
         **more,
     }
-
-
-def _coverage_event(state: State, patient: Record, coverage: int) -> Record:
-    at = milliseconds(state.world.updated("coverage", coverage))
-    identifier = state.of(COVERAGES).id_of(coverage)
-    return _event(state, patient, "COVERAGE_CREATED", ("coverage", coverage), at, coverage_id=identifier)
-
-
-def _appointment_event(state: State, patient: Record, encounter: int) -> Record:
-    appointment = state.of(APPOINTMENTS).seeded_record(encounter) or {}
-    return _event(
-        state,
-        patient,
-        "APPOINTMENT_STATUS_CHANGED",
-        ("appointment", encounter),
-        milliseconds(state.world.updated("appointment", encounter)),
-        appointment_id=state.of(APPOINTMENTS).id_of(encounter),
-        appointment_date=appointment.get("start_timestamp"),
-        payload={"status": appointment.get("status")},
-    )
-
-
-def _check_event(state: State, patient: Record, check: Record) -> Record:
-    return _event(
-        state,
-        patient,
-        "ELIG_CHECK_COMPLETED",
-        ("check", check["number"]),
-        milliseconds(check["ends"]),
-        coverage_id=check["coverage_id"],
-        payload={"check_id": check["check_id"], "status": status_of(state, check, check_of(state, check))},
-    )

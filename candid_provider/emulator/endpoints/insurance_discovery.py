@@ -20,7 +20,11 @@ from candid_provider.emulator.people import member_id
 from candid_provider.emulator.state import State
 
 # Written records only: who is looked for, and the instants at which the search began and ends.
-DISCOVERIES: Final = Kind("insurance_discovery", "check_id")
+DISCOVERIES: Final = Kind(
+    "insurance_discovery",
+    "check_id",
+    indexes={"patient": lambda check: [check["patient_id"]] if check["patient_id"] else []},
+)
 _ADDRESS: Final = dict.fromkeys(
     ("address_1", "address_2", "city", "state", "postal_code", "country_code"), shapes.text
 )
@@ -108,7 +112,7 @@ def list_metadata(asked: Asked) -> list[Record]:
     patient = asked.query.text("patient_id")
     if patient is None:
         raise invalid("patient_id", "is required")
-    rows = (row for row in asked.state.of(DISCOVERIES) if row["patient_id"] == patient.lower())
+    rows = asked.state.of(DISCOVERIES).written_with("patient", patient.lower())
     return [_metadata(asked.state, row) for row in rows]
 
 
