@@ -1,0 +1,90 @@
+"""Bodies as records keep them, by the SDK's models: what was not given is null, what no model knows is left out."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from candid_provider.emulator.asked import Asked
+from candid_provider.emulator.catalogue import Schema, body_definitions, body_schema, resolved
+from candid_provider.emulator.data import milliseconds
+from candid_provider.emulator.fitting import fits
+from candid_provider.emulator.instants import moment_of
+
+Record = dict[str, Any]
+
+
+def completed(asked: Asked) -> Record:
+    """The body of a request, which fits its model, with null for every optional field that it leaves out."""
+    body: Record = _completed(body_schema(asked.endpoint.id) or {}, asked.body)
+    return body
+
+
+def each_completed(asked: Asked) -> list[Record]:
+    """A body that is a list, with its items completed."""
+    rows: list[Record] = _completed(body_schema(asked.endpoint.id) or {}, asked.body)
+    return rows
+
+
+def _completed(schema: Schema, value: Any) -> Any:
+    schema = resolved(schema)
+    if value is None:
+        return None
+    if "anyOf" in schema:
+        return _as_all([_completed(shape, value) for shape in schema["anyOf"] if fits(shape, value)])
+    if "properties" in schema:
+        return {name: _completed(part, value.get(name)) for name, part in schema["properties"].items()}
+    if "additionalProperties" in schema:
+        return {name: _completed(schema["additionalProperties"], item) for name, item in value.items()}
+    if "items" in schema:
+        return [_completed(schema["items"], item) for item in value]
+    return _written(schema.get("format"), value)
+
+
+def _as_all(found: list[Any]) -> Any:
+    """Of the shapes that a value fits, the fields of all: nothing tells them apart."""
+    if not all(isinstance(value, dict) for value in found):
+        return found[0]
+    return {name: item for value in found for name, item in value.items()}
+
+
+def _written(form: str | None, value: Any) -> Any:
+    if form == "date-time":
+        return milliseconds(moment_of(value))
+    if form == "date":
+        return date.fromisoformat(value).isoformat()
+    return str(UUID(value)) if form == "uuid" else value
+
+
+# --- what the models have, whatever was given
+
+
+def choices(enum: str) -> tuple[str, ...]:
+    """The values of an enum."""
+    return tuple(body_definitions()[enum]["enum"])
+
+
+def fields_of(model: str) -> tuple[str, ...]:
+    """The names of a model's fields."""
+    return tuple(body_definitions()[model]["properties"])
+
+
+def blank(model: str) -> Any:
+    """A value with every field that a model has, and with one item in each list: what paths can lead to."""
+    return _blank(body_definitions()[model])
+
+
+def _blank(schema: Schema) -> Any:
+    schema = resolved(schema)
+    if "anyOf" in schema:
+        return _blank(schema["anyOf"][0])
+    if "items" in schema:
+        return [_blank(schema["items"])]
+    return {name: _blank(part) for name, part in schema["properties"].items()} if "properties" in schema else None
+
+
+def blank_record(model: str) -> Record:
+    """A blank record: what a caller may write of it, and what pre_encounter adds."""
+    added = ("id", "organization_id", "deactivated", "version", "updated_at", "updating_user_id")
+    return {**dict.fromkeys(added), **blank(model)}
