@@ -41,7 +41,7 @@ async def body_of(request: Request, endpoint: Endpoint) -> Any:
 
 
 def check_body(endpoint: Endpoint, body: Any) -> None:
-    """Refuse a decoded JSON body that an endpoint cannot take, naming the first field that does not fit."""
+    """Refuse a decoded body that an endpoint cannot take, naming the first field that does not fit."""
     if (wrong := misfit(endpoint.id, body)) is not None:
         raise unprocessable(endpoint, wrong.where or "body", wrong.message)
 
@@ -85,10 +85,11 @@ async def _form(request: Request, endpoint: Endpoint) -> dict[str, Any]:
         raise _unreadable() from None
     for field in endpoint.body["fields"]:
         given = fields.get(field["name"])
-        if given is None and field["required"]:
+        if field["part"] == "file" and given is None and field["required"]:
             raise unprocessable(endpoint, field["name"], "is required")
         if given is not None and isinstance(given, Upload) != (field["part"] == "file"):
             raise unprocessable(endpoint, field["name"], f"must be a {field['part']} part")
+    check_body(endpoint, fields)
     return fields
 
 

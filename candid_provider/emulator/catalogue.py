@@ -105,7 +105,7 @@ def _bodies() -> dict[str, dict[str, Any]]:
 
 
 def body_schema(endpoint_id: str) -> Schema | None:
-    """The JSON Schema of an endpoint's JSON body, as the SDK's models have it; a `$ref` names a definition."""
+    """The JSON Schema of a JSON body, or of the texts of a form, by the SDK's models; a `$ref` names a definition."""
     return _bodies()["bodies"].get(endpoint_id)
 
 

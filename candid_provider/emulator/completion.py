@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.catalogue import Schema, body_definitions, body_schema, resolved
-from candid_provider.emulator.data import milliseconds
+from candid_provider.emulator.data import microseconds, milliseconds
 from candid_provider.emulator.fitting import fits
 from candid_provider.emulator.instants import moment_of
 
@@ -17,29 +18,41 @@ Record = dict[str, Any]
 
 def completed(asked: Asked) -> Record:
     """The body of a request, which fits its model, with null for every optional field that it leaves out."""
-    body: Record = _completed(body_schema(asked.endpoint.id) or {}, asked.body)
+    body: Record = _body(asked)
     return body
+
+
+def given(asked: Asked) -> Record:
+    """The fields that a body gives, each completed: a record takes them over when it is changed."""
+    return {name: value for name, value in completed(asked).items() if name in asked.body}
 
 
 def each_completed(asked: Asked) -> list[Record]:
     """A body that is a list, with its items completed."""
-    rows: list[Record] = _completed(body_schema(asked.endpoint.id) or {}, asked.body)
+    rows: list[Record] = _body(asked)
     return rows
 
 
-def _completed(schema: Schema, value: Any) -> Any:
+def _body(asked: Asked) -> Any:
+    write = milliseconds if asked.endpoint.host == "pre_encounter" else microseconds
+    return _completed(body_schema(asked.endpoint.id) or {}, asked.body, write)
+
+
+def _completed(schema: Schema, value: Any, write: Callable[[int], str]) -> Any:
     schema = resolved(schema)
     if value is None:
         return None
     if "anyOf" in schema:
-        return _as_all([_completed(shape, value) for shape in schema["anyOf"] if fits(shape, value)])
+        return _as_all([_completed(shape, value, write) for shape in schema["anyOf"] if fits(shape, value)])
     if "properties" in schema:
-        return {name: _completed(part, value.get(name)) for name, part in schema["properties"].items()}
+        return {name: _completed(part, value.get(name), write) for name, part in schema["properties"].items()}
     if "additionalProperties" in schema:
-        return {name: _completed(schema["additionalProperties"], item) for name, item in value.items()}
+        return {name: _completed(schema["additionalProperties"], item, write) for name, item in value.items()}
     if "items" in schema:
-        return [_completed(schema["items"], item) for item in value]
-    return _written(schema.get("format"), value)
+        return [_completed(schema["items"], item, write) for item in value]
+    if schema.get("format") == "date-time":
+        return write(moment_of(value))
+    return _plain(schema.get("format"), value)
 
 
 def _as_all(found: list[Any]) -> Any:
@@ -49,9 +62,7 @@ def _as_all(found: list[Any]) -> Any:
     return {name: item for value in found for name, item in value.items()}
 
 
-def _written(form: str | None, value: Any) -> Any:
-    if form == "date-time":
-        return milliseconds(moment_of(value))
+def _plain(form: str | None, value: Any) -> Any:
     if form == "date":
         return date.fromisoformat(value).isoformat()
     return str(UUID(value)) if form == "uuid" else value
