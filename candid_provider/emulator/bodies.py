@@ -12,6 +12,7 @@ from starlette.requests import Request
 from candid_provider.emulator.answers import Refusal, unprocessable
 from candid_provider.emulator.asked import Upload
 from candid_provider.emulator.catalogue import Endpoint, required_body
+from candid_provider.emulator.completion import normal
 from candid_provider.emulator.fitting import misfit
 
 _DEEPEST: Final = 100
@@ -19,7 +20,10 @@ _LARGEST: Final = 2**63 - 1
 
 
 async def body_of(request: Request, endpoint: Endpoint) -> Any:
-    """The body of a request, checked against the SDK's models; a Refusal names the first field that does not fit."""
+    """The body of a request, checked against the SDK's models, with dates, instants and UUIDs as Candid writes them.
+
+    A Refusal names the first field that does not fit.
+    """
     if endpoint.body["kind"] == "none":
         return None
     if endpoint.body["kind"] == "multipart":
@@ -37,7 +41,7 @@ async def body_of(request: Request, endpoint: Endpoint) -> Any:
     if not _is_within_bounds(body):
         raise _unreadable()
     check_body(endpoint, body)
-    return body
+    return normal(endpoint, body)
 
 
 def check_body(endpoint: Endpoint, body: Any) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.catalogue import Schema, body_definitions, body_schema, resolved
+from candid_provider.emulator.catalogue import Endpoint, Schema, body_definitions, body_schema, resolved
 from candid_provider.emulator.data import microseconds, milliseconds
 from candid_provider.emulator.fitting import fits
 from candid_provider.emulator.instants import moment_of
@@ -18,7 +17,7 @@ Record = dict[str, Any]
 
 def completed(asked: Asked) -> Record:
     """The body of a request, which fits its model, with null for every optional field that it leaves out."""
-    body: Record = _body(asked)
+    body: Record = _Writer(asked.endpoint, complete=True).written(asked.body)
     return body
 
 
@@ -29,30 +28,51 @@ def given(asked: Asked) -> Record:
 
 def each_completed(asked: Asked) -> list[Record]:
     """A body that is a list, with its items completed."""
-    rows: list[Record] = _body(asked)
+    rows: list[Record] = _Writer(asked.endpoint, complete=True).written(asked.body)
     return rows
 
 
-def _body(asked: Asked) -> Any:
-    write = milliseconds if asked.endpoint.host == "pre_encounter" else microseconds
-    return _completed(body_schema(asked.endpoint.id) or {}, asked.body, write)
+def normal(endpoint: Endpoint, body: Any) -> Any:
+    """A body with its dates, instants and UUIDs as Candid writes them."""
+    return _Writer(endpoint, complete=False).written(body)
 
 
-def _completed(schema: Schema, value: Any, write: Callable[[int], str]) -> Any:
-    schema = resolved(schema)
-    if value is None:
-        return None
-    if "anyOf" in schema:
-        return _as_all([_completed(shape, value, write) for shape in schema["anyOf"] if fits(shape, value)])
-    if "properties" in schema:
-        return {name: _completed(part, value.get(name), write) for name, part in schema["properties"].items()}
-    if "additionalProperties" in schema:
-        return {name: _completed(schema["additionalProperties"], item, write) for name, item in value.items()}
-    if "items" in schema:
-        return [_completed(schema["items"], item, write) for item in value]
-    if schema.get("format") == "date-time":
-        return write(moment_of(value))
-    return _plain(schema.get("format"), value)
+class _Writer:
+    """Writes bodies of an endpoint anew; `complete` ones have every field of their model, and no others."""
+
+    def __init__(self, endpoint: Endpoint, *, complete: bool) -> None:
+        self._schema = body_schema(endpoint.id) or {}
+        self._complete = complete
+        self._instant = milliseconds if endpoint.host == "pre_encounter" else microseconds
+
+    def written(self, body: Any) -> Any:
+        return self._value(self._schema, body)
+
+    def _value(self, schema: Schema, value: Any) -> Any:
+        schema = resolved(schema)
+        if value is None:
+            return None
+        if "anyOf" in schema:
+            return _as_all([self._value(shape, value) for shape in schema["anyOf"] if fits(shape, value)])
+        if "properties" in schema:
+            return self._object(schema["properties"], value)
+        if "additionalProperties" in schema:
+            return {name: self._value(schema["additionalProperties"], item) for name, item in value.items()}
+        if "items" in schema:
+            return [self._value(schema["items"], item) for item in value]
+        return self._plain(schema.get("format"), value)
+
+    def _object(self, fields: dict[str, Schema], value: Record) -> Record:
+        if self._complete:
+            return {name: self._value(part, value.get(name)) for name, part in fields.items()}
+        return {name: self._value(fields.get(name, {}), item) for name, item in value.items()}
+
+    def _plain(self, form: str | None, value: Any) -> Any:
+        if form == "date-time":
+            return self._instant(moment_of(value))
+        if form == "date":
+            return date.fromisoformat(value).isoformat()
+        return str(UUID(value)) if form == "uuid" else value
 
 
 def _as_all(found: list[Any]) -> Any:
@@ -62,16 +82,10 @@ def _as_all(found: list[Any]) -> Any:
     return {name: item for value in found for name, item in value.items()}
 
 
-def _plain(form: str | None, value: Any) -> Any:
-    if form == "date":
-        return date.fromisoformat(value).isoformat()
-    return str(UUID(value)) if form == "uuid" else value
-
-
 # --- what the models have, whatever was given
 
 
-def choices(enum: str) -> tuple[str, ...]:
+def values_of(enum: str) -> tuple[str, ...]:
     """The values of an enum."""
     return tuple(body_definitions()[enum]["enum"])
 

@@ -7,7 +7,7 @@ from typing import Final
 from candid_provider.emulator.answers import declared
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.completion import choices, completed
+from candid_provider.emulator.completion import completed, values_of
 from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, active, named_page, next_version
@@ -72,7 +72,7 @@ def _fields(asked: Asked, own: str | None = None) -> Record:
 @answers("pre_encounter.organization_external_providers.v_1.get_multi")
 def list_external_providers(asked: Asked) -> Record:
     query = asked.query
-    kind = query.choice("type", choices("OrganizationExternalProviderType"))
+    kind = query.choice("type", values_of("OrganizationExternalProviderType"))
     number = query.text("npi")
     first, last = query.text("first_name") or "", query.text("last_name") or ""
 

@@ -9,7 +9,7 @@ import msgspec
 from candid_provider.emulator.answers import declared, missing, not_found
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.completion import choices, completed, fields_of, given
+from candid_provider.emulator.completion import completed, fields_of, given, values_of
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.given import check, is_filled, is_npi
 from candid_provider.emulator.organization import FACILITIES
@@ -61,7 +61,7 @@ def list_facilities(asked: Asked) -> Record:
     query, rows = asked.query, asked.state.of(SITES)
     name, place = (
         (query.text("name") or "").casefold(),
-        query.choice("place_of_service_code", choices("FacilityTypeCode")),
+        query.choice("place_of_service_code", values_of("FacilityTypeCode")),
     )
     ids, external = query.texts("organization_service_facility_ids"), query.texts("external_ids")
     ours = query.uuid("organization_id") in (None, asked.state.organization.id)
