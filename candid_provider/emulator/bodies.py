@@ -12,6 +12,7 @@ from starlette.requests import Request
 from candid_provider.emulator.answers import Refusal, unprocessable
 from candid_provider.emulator.asked import Upload
 from candid_provider.emulator.catalogue import Endpoint, required_body
+from candid_provider.emulator.completion import normal
 from candid_provider.emulator.fitting import misfit
 
 _DEEPEST: Final = 100
@@ -19,7 +20,10 @@ _LARGEST: Final = 2**63 - 1
 
 
 async def body_of(request: Request, endpoint: Endpoint) -> Any:
-    """The body of a request, checked against the SDK's models; a Refusal names the first field that does not fit."""
+    """The body of a request, checked against the SDK's models, with dates, instants and UUIDs as Candid writes them.
+
+    A Refusal names the first field that does not fit.
+    """
     if endpoint.body["kind"] == "none":
         return None
     if endpoint.body["kind"] == "multipart":
@@ -37,11 +41,11 @@ async def body_of(request: Request, endpoint: Endpoint) -> Any:
     if not _is_within_bounds(body):
         raise _unreadable()
     check_body(endpoint, body)
-    return body
+    return normal(endpoint, body)
 
 
 def check_body(endpoint: Endpoint, body: Any) -> None:
-    """Refuse a decoded JSON body that an endpoint cannot take, naming the first field that does not fit."""
+    """Refuse a decoded body that an endpoint cannot take, naming the first field that does not fit."""
     if (wrong := misfit(endpoint.id, body)) is not None:
         raise unprocessable(endpoint, wrong.where or "body", wrong.message)
 
@@ -85,10 +89,11 @@ async def _form(request: Request, endpoint: Endpoint) -> dict[str, Any]:
         raise _unreadable() from None
     for field in endpoint.body["fields"]:
         given = fields.get(field["name"])
-        if given is None and field["required"]:
+        if field["part"] == "file" and given is None and field["required"]:
             raise unprocessable(endpoint, field["name"], "is required")
         if given is not None and isinstance(given, Upload) != (field["part"] == "file"):
             raise unprocessable(endpoint, field["name"], f"must be a {field['part']} part")
+    check_body(endpoint, fields)
     return fields
 
 

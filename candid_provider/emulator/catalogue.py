@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+Schema = dict[str, Any]
+
 
 class Parameter(msgspec.Struct, frozen=True):
     """A path or query parameter; `type` is its Python type in the SDK."""
@@ -102,14 +104,19 @@ def _bodies() -> dict[str, dict[str, Any]]:
     return bodies
 
 
-def body_schema(endpoint_id: str) -> dict[str, Any] | None:
-    """The JSON Schema of an endpoint's JSON body, as the SDK's models have it; a `$ref` names a definition."""
+def body_schema(endpoint_id: str) -> Schema | None:
+    """The JSON Schema of a JSON body, or of the texts of a form, by the SDK's models; a `$ref` names a definition."""
     return _bodies()["bodies"].get(endpoint_id)
 
 
-def body_definitions() -> dict[str, dict[str, Any]]:
+def body_definitions() -> dict[str, Schema]:
     """The schemas that those of bodies refer to, by name."""
     return _bodies()["definitions"]
+
+
+def resolved(schema: Schema) -> Schema:
+    """The definition that a schema refers to, or else itself."""
+    return body_definitions()[schema["$ref"]] if "$ref" in schema else schema
 
 
 def response_sample(endpoint_id: str) -> Mapping[str, Any] | None:

@@ -6,7 +6,6 @@ import hashlib
 from datetime import date
 from typing import Any, Final, NamedTuple
 
-from candid_provider.emulator import shapes
 from candid_provider.emulator.benefits import coverage_benefits, raw_benefits
 from candid_provider.emulator.identifiers import Identifiers
 from candid_provider.emulator.organization import payer_name
@@ -26,29 +25,6 @@ _REASONS: Final = {
 _SANDBOX_ACTIVE: Final = {("60054", "AETNA12345"), ("60054", "AETNA9wcSu")}
 _SANDBOX_REJECTED: Final = {("87726", f"UHCAAA{code}"): code for code in _REASONS}
 _FIRST_WORLD_PAYER: Final = 10_000
-
-_MEMBER: Final[shapes.Shape] = {
-    "member_id": shapes.text,
-    "first_name": shapes.text,
-    "last_name": shapes.text,
-    "date_of_birth": shapes.day,
-}
-_ENCOUNTER: Final[shapes.Shape] = {"date_of_service": shapes.day, "service_type_codes": [shapes.text]}
-REQUEST: Final[shapes.Shape] = {
-    "submitter_transaction_identifier": shapes.text,
-    "payer_id": shapes.text,
-    "provider": {
-        "first_name": shapes.text,
-        "last_name": shapes.text,
-        "organization_name": shapes.text,
-        "npi": shapes.text,
-    },
-    "subscriber": _MEMBER,
-    "dependent": _MEMBER,
-    "encounter": _ENCOUNTER,
-    "get_existing_check_initiated_after": shapes.instant,
-    "source": shapes.text,
-}
 
 
 class Verdict(NamedTuple):

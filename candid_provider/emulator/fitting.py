@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from candid_provider.emulator.catalogue import body_definitions, body_schema
-
-Schema = dict[str, Any]
+from candid_provider.emulator.catalogue import Schema, body_schema, resolved
+from candid_provider.emulator.data import milliseconds
+from candid_provider.emulator.instants import moment_of
 
 
 class Misfit(NamedTuple):
@@ -30,7 +30,7 @@ _TYPES: Final[dict[str, tuple[tuple[type, ...], str]]] = {
 }
 _FORMATS: Final[dict[str, tuple[Callable[[str], Any], str]]] = {
     "date": (date.fromisoformat, "must be a date, YYYY-MM-DD"),
-    "date-time": (datetime.fromisoformat, "must be an ISO 8601 date-time"),
+    "date-time": (lambda text: milliseconds(moment_of(text)), "must be an ISO 8601 date-time with a UTC offset"),
     "uuid": (UUID, "must be a UUID"),
 }
 
@@ -42,13 +42,12 @@ def misfit(endpoint_id: str, body: Any) -> Misfit | None:
 
 
 def fits(schema: Schema, value: Any) -> bool:
-    """Whether a value fits a part of a body's schema."""
+    """Whether a value is what a schema describes."""
     return next(_misfits(schema, value, ""), None) is None
 
 
 def _misfits(schema: Schema, value: Any, where: str) -> Iterator[Misfit]:
-    if "$ref" in schema:
-        schema = body_definitions()[schema["$ref"]]
+    schema = resolved(schema)
     if "anyOf" in schema:
         yield from _none_of(schema["anyOf"], value, where)
     elif (wrong := _plainly_wrong(schema, value)) is not None:
@@ -64,9 +63,8 @@ def _none_of(shapes: list[Schema], value: Any, where: str) -> Iterator[Misfit]:
     """What is wrong if a value fits none of several shapes: of the one it was meant to have, as far as that shows."""
     if value is None and {"type": "null"} in shapes:
         return
-    shapes = [body_definitions()[shape["$ref"]] if "$ref" in shape else shape for shape in shapes]
     found = []
-    for shape in shapes:
+    for shape in map(resolved, shapes):
         wrong = next(_misfits(shape, value, where), None)
         if wrong is None:
             return
@@ -97,7 +95,7 @@ def _plainly_wrong(schema: Schema, value: Any) -> str | None:
         read, wrong = _FORMATS[schema["format"]]
         try:
             read(value)
-        except ValueError:
+        except (ValueError, TypeError, OverflowError):
             return wrong
     return None
 

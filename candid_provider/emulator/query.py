@@ -49,6 +49,13 @@ class Query:
             raise invalid(name, "is not one of the known values")
         return text
 
+    def choices(self, name: str, allowed: Iterable[str]) -> set[str]:
+        """The values of a parameter that may be repeated."""
+        values = set(self.texts(name))
+        if not values <= set(allowed):
+            raise invalid(name, "is not one of the known values")
+        return values
+
     def boolean(self, name: str) -> bool | None:
         text = self.choice(name, ("true", "false", "True", "False"))
         return None if text is None else text.lower() == "true"

@@ -32,10 +32,10 @@ _KEPT = (
 
 
 def body_facts() -> dict[str, Any]:
-    """A JSON Schema of each JSON body, by endpoint, and the definitions that they share."""
+    """A JSON Schema of each JSON body and of the texts of each form, by endpoint, and the definitions they share."""
     from pydantic import TypeAdapter
 
-    types = {name: _types(endpoint) for name, endpoint in endpoints().items() if endpoint.body["kind"] == "json"}
+    types = {name: _types(endpoint) for name, endpoint in endpoints().items() if endpoint.body["kind"] != "none"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         inputs: Any = [
@@ -62,7 +62,12 @@ def _types(endpoint: Endpoint) -> list[tuple[str, Any]]:
     hints = typing.get_type_hints(getattr(type(client), method), include_extras=True)
     if "fields" not in endpoint.body:
         return [("", hints[endpoint.body["python_name"]])]
-    return [(field["name"], hints[_python_name(field["name"], hints)]) for field in endpoint.body["fields"]]
+    return [(field["name"], hints[_python_name(field["name"], hints)]) for field in _texts(endpoint)]
+
+
+def _texts(endpoint: Endpoint) -> list[dict[str, Any]]:
+    """The fields of a body, without the files of a form."""
+    return [field for field in endpoint.body["fields"] if field.get("part") != "file"]
 
 
 def _python_name(wire: str, hints: dict[str, Any]) -> str:
@@ -74,7 +79,7 @@ def _body(endpoint: Endpoint, hints: list[tuple[str, Any]], schemas: Any) -> dic
     parts = {field: _pruned(schemas[((endpoint.id, field), "validation")]) for field, _ in hints}
     if "" in parts:
         return dict(parts[""])
-    required = [field["name"] for field in endpoint.body["fields"] if field["required"]]
+    required = [field["name"] for field in _texts(endpoint) if field["required"]]
     return {"type": "object", "properties": parts, "required": required}
 
 

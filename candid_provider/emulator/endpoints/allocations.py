@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from candid_provider.emulator.answers import missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints import references
 from candid_provider.emulator.endpoints.appointments import APPOINTMENTS
-from candid_provider.emulator.endpoints.fields import choice, positive
+from candid_provider.emulator.endpoints.fields import positive
 from candid_provider.emulator.endpoints.references import Claimed
 from candid_provider.emulator.settlements import Part, claim_target, line_target
 from candid_provider.emulator.state import State
-
-_EARMARKS: Final = ("date_of_service", "external_encounter_id")
 
 
 def seeded(state: State, kind: str, index: int, parts: Iterable[Part], moment: str) -> list[Record]:
@@ -54,7 +51,6 @@ def _earmark(asked: Asked, where: str, row: Record, allocation_id: str, target: 
         return None
     if target["type"] != "unattributed":
         raise unprocessable(asked.endpoint, f"{where}.earmark", "is for unattributed allocations")
-    choice(asked, f"{where}.earmark.type", wanted.get("type"), _EARMARKS)
     return {
         "id": references.derived_id(asked.state, "earmark", allocation_id),
         "target": wanted,
@@ -64,7 +60,7 @@ def _earmark(asked: Asked, where: str, row: Record, allocation_id: str, target: 
 
 
 def _target(asked: Asked, where: str, wanted: Record, patient: str | None) -> Record:
-    kind, value, state = wanted["type"], str(wanted.get("value")), asked.state
+    kind, value, state = wanted["type"], wanted.get("value", ""), asked.state
     if kind == "unattributed":
         return {"type": kind}
     if kind == "billing_provider_by_id":
@@ -77,9 +73,7 @@ def _target(asked: Asked, where: str, wanted: Record, patient: str | None) -> Re
         "service_line_by_id": references.find_line,
         "claim_by_id": references.find_claim,
         "claim_by_encounter_external_id": references.find_by_encounter_external_id,
-    }.get(kind)
-    if find is None:
-        raise unprocessable(asked.endpoint, f"{where}.target.type", "is not one of the known values")
+    }[kind]
     found = find(state, value)
     if found is None:
         raise missing(asked.endpoint, value)
@@ -90,7 +84,7 @@ def _target(asked: Asked, where: str, wanted: Record, patient: str | None) -> Re
 
 
 def _appointment(asked: Asked, wanted: Record) -> Record:
-    identifier, patient = str(wanted.get("appointment_id")), wanted.get("patient_external_id")
+    identifier, patient = wanted["appointment_id"], wanted["patient_external_id"]
     found = asked.state.of(APPOINTMENTS).get(identifier)
     if found is None or found["patient_id"] != patient:
         raise missing(asked.endpoint, identifier)

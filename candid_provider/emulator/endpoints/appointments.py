@@ -9,12 +9,12 @@ from typing import Final
 from candid_provider.emulator import pre_encounter
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Collection, Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.endpoints.patients import PATIENT, PATIENTS
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, conflict, latest_version, next_version
 from candid_provider.emulator.feed import Feed, Key
 from candid_provider.emulator.instants import moment_of
-from candid_provider.emulator.models import written
 from candid_provider.emulator.ranges import between
 from candid_provider.emulator.state import State
 
@@ -36,7 +36,7 @@ APPOINTMENTS: Final = Kind(
     versioned=True,
     deactivated=lambda state: pre_encounter.deactivated_rows(state.world.appointments),
 )
-APPOINTMENT: Final = Resource(APPOINTMENTS, "Appointment", "MutableAppointment")
+APPOINTMENT: Final = Resource(APPOINTMENTS, "Appointment")
 
 
 # --- in the order of their starts
@@ -140,7 +140,7 @@ def cancel_appointment(asked: Asked) -> None:
 
 
 def _fields(asked: Asked, own: str | None) -> Record:
-    fields = written(asked, APPOINTMENT.model)
+    fields = completed(asked)
     patient = PATIENT.found(asked, fields["patient_id"])
     placer_id = fields["placer_appointment_id"]
     if placer_id is not None and asked.state.of(APPOINTMENTS).holder(placer_id) not in (None, own):

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from candid_provider.emulator import eligibility, shapes
+from candid_provider.emulator import eligibility
 from candid_provider.emulator.answers import declared, missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.query import Query
 from candid_provider.emulator.state import State
 
 # Written records only: what was asked, and the instant at which the payer will have answered.
 AVAILITY_CHECKS: Final = Kind("availity_check", "id")
-_FOUND_BY: Final[shapes.Shape] = {
-    "member_id": shapes.text,
-    "payer_id": shapes.text,
-    "date_of_service": shapes.instant,
-    "provider_npi": shapes.text,
-}
-_REQUEST: Final[shapes.Shape] = {
-    **_FOUND_BY,
-    "payer_name": shapes.text,
-    "service_type_codes": [shapes.text],
-    "dependent_member_id": shapes.text,
-}
 
 
 @answers("eligibility.v_2.create_availity_eligibility_check")
 def begin_check(asked: Asked) -> str:
-    state, given = asked.state, shapes.fit(asked.endpoint, _REQUEST, asked.body)
+    state, given = asked.state, completed(asked)
     checks, began = state.of(AVAILITY_CHECKS), state.clock.tick()
     seconds = 2 + state.world.ids.draw("availity-wait", len(checks)) % 60
     record = checks.add({"id": checks.new_id(), "asked": given, "ends": began + seconds * 1_000_000})
@@ -59,7 +48,7 @@ def _verdict(state: State, payer: str, member: str) -> eligibility.Verdict:
 
 @answers("eligibility.v_2.find_availity_eligibility_results")
 def find_checks(asked: Asked) -> Record:
-    wanted = shapes.fit(asked.endpoint, _FOUND_BY, asked.body)
+    wanted = completed(asked)
     when = _instant(wanted)
     rows = (row for row in asked.state.of(AVAILITY_CHECKS) if _matches(row["asked"], wanted, when))
     return {"results": [_result(asked.state, row) for row in rows]}

@@ -21,7 +21,8 @@ def _notes(encounter: Record) -> list[Record]:
 
 @answers("billing_notes.v_2.create")
 def create_note(asked: Asked) -> Record:
-    body, state = check(asked, {"text": is_filled}), asked.state
+    check(asked, {"text": is_filled})
+    body, state = asked.body, asked.state
     encounter = encounter_of(asked, body["encounter_id"])
     note = {
         "text": body["text"],

@@ -7,7 +7,7 @@ from typing import Any, Final
 from candid_provider.emulator.answers import declared, not_found, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
-from candid_provider.emulator.completion import completed
+from candid_provider.emulator.completion import completed_model
 from candid_provider.emulator.endpoints import charge_bundling
 from candid_provider.emulator.endpoints.charge_kinds import (
     BUNDLES,
@@ -54,7 +54,7 @@ def _create(asked: Asked, patient_external_id: str, data: Record) -> Record:
     record: Record = {
         "id": rows.new_id(),
         "status": given["status"],
-        "charge_capture_data": completed("ChargeCaptureData", data),
+        "charge_capture_data": completed_model("ChargeCaptureData", data),
         "date_of_service": _served(data),
         "patient_external_id": patient_external_id,
         "charge_external_id": external_id,
@@ -118,7 +118,9 @@ def _change(record: Record, given: Record) -> list[str]:
         if given.get(name) is not None:
             record[name] = given[name]
     if given.get("data") is not None:
-        record["charge_capture_data"] = completed("ChargeCaptureData", record["charge_capture_data"] | given["data"])
+        record["charge_capture_data"] = completed_model(
+            "ChargeCaptureData", record["charge_capture_data"] | given["data"]
+        )
         record["date_of_service"] = _served(record["charge_capture_data"])
     return [name for name in record if record[name] != old[name]]
 

@@ -72,7 +72,7 @@ def add_contract_providers(asked: Asked) -> Record:
 @answers("contracts.v_3.remove_contract_providers")
 def remove_contract_providers(asked: Asked) -> Record:
     record, name = _professional(asked), "rendering_provider_ids"
-    unwanted = [str(value).lower() for value in asked.body[name]]
+    unwanted = asked.body[name]
     if len(unwanted) > _MOST:
         raise unprocessable(asked.endpoint, name, f"must be a list of at most {_MOST} ids")
     for identifier in unwanted:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from candid_provider.emulator.answers import declared, missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
+from candid_provider.emulator.completion import values_of
 from candid_provider.emulator.endpoints import contract_kinds
 from candid_provider.emulator.endpoints.contract_kinds import CONTRACTS, STATUSES, required, shown
 from candid_provider.emulator.endpoints.fee_rates import has_rates
-from candid_provider.emulator.endpoints.fields import STATES, choices
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.paging import page_of
 
@@ -81,7 +81,7 @@ def _page(asked: Asked, version: int) -> Record:
 def _filter(asked: Asked, kind: str | None) -> Callable[[Record, Record], bool]:
     query = asked.query
     contracting, rendering = query.uuid("contracting_provider_id"), set(query.texts("rendering_provider_ids"))
-    names, states = set(query.texts("payer_names")), choices(query, "states", STATES)
+    names, states = set(query.texts("payer_names")), query.choices("states", values_of("State"))
     status = query.choice("contract_status", STATUSES)
 
     def keep(record: Record, row: Record) -> bool:
@@ -100,8 +100,6 @@ def _filter(asked: Asked, kind: str | None) -> Callable[[Record, Record], bool]:
 
 def _created(asked: Asked, kind: str) -> Record:
     body, rows = asked.body, asked.state.of(CONTRACTS)
-    if kind not in _TYPES:
-        raise unprocessable(asked.endpoint, "type", "is not one of the known values")
     identifier = rows.new_id()
     record: Record = {"type": kind, "contract_id": identifier, **contract_kinds.contracted(asked, body)}
     if record["expiration_date"] and record["expiration_date"] < record["effective_date"]:
@@ -109,15 +107,13 @@ def _created(asked: Asked, kind: str) -> Record:
     record |= {"rendering_provider_ids": [], "facilities": []}
     if kind == "professional":
         name = "rendering_provider_ids"
-        record[name] = contract_kinds.known_providers(asked, name, body.get(name))
+        record[name] = contract_kinds.known_providers(asked, name, body[name])
     else:
-        record["facilities"] = _facilities(asked, identifier, body.get("contract_service_facilities"))
+        record["facilities"] = _facilities(asked, identifier, body["contract_service_facilities"])
     return rows.add(record)
 
 
-def _facilities(asked: Asked, contract_id: str, given: Any) -> list[Record]:
-    if not isinstance(given, list) or not all(isinstance(row, dict) for row in given):
-        raise unprocessable(asked.endpoint, "contract_service_facilities", "must be a list of facilities")
+def _facilities(asked: Asked, contract_id: str, given: list[Record]) -> list[Record]:
     return [contract_kinds.new_facility(asked, contract_id, number, row) for number, row in enumerate(given)]
 
 
@@ -131,7 +127,7 @@ def _updated(asked: Asked, record: Record) -> Record:
         name = "rendering_provider_ids"
         changed[name] = contract_kinds.known_providers(asked, name, body[name])
     if body.get("contract_service_facility_ids") is not None and record["type"] == "institutional":
-        wanted = {str(value).lower() for value in body["contract_service_facility_ids"]}
+        wanted = set(body["contract_service_facility_ids"])
         kept = [row for row in record["facilities"] if row["contract_service_facility_id"] in wanted]
         if len(kept) < len(wanted):
             raise unprocessable(

@@ -5,27 +5,15 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
-from candid_provider.emulator import eligibility, shapes
+from candid_provider.emulator import eligibility
 from candid_provider.emulator.answers import unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.endpoints.eligibility_checks import bad_payer
 from candid_provider.emulator.endpoints.registry import answers
 
-_PERSON: Final[shapes.Shape] = {
-    "first_name": shapes.text,
-    "last_name": shapes.text,
-    "date_of_birth": shapes.text,
-    "ssn": shapes.text,
-}
 _DATES: Final = ("date_of_service", "beginning_date_of_service", "end_date_of_service")
-_REQUEST: Final[shapes.Shape] = {
-    "trading_partner_service_id": shapes.text,
-    "provider": dict.fromkeys(("organization_name", "first_name", "last_name", "npi"), shapes.text),
-    "subscriber": _PERSON | {"member_id": shapes.text},
-    "dependent": _PERSON,
-    "encounter": dict.fromkeys(_DATES, shapes.text),
-}
 # Classification; instance exists, primacy determined, coverage overlap, benefit overlap.
 _FINDINGS: Final = (
     ("CobInstanceExistsPrimacyDetermined", True, True, True, True),
@@ -70,7 +58,7 @@ def coordinate(asked: Asked) -> Record:
 def _understood(asked: Asked) -> Record:
     """The request, with what the documentation asks of member and dates."""
     endpoint = asked.endpoint
-    request: Record = shapes.fit(endpoint, _REQUEST, asked.body)
+    request = completed(asked)
     subscriber, encounter = request["subscriber"], request["encounter"]
     if not subscriber["member_id"] and not subscriber["ssn"]:
         raise unprocessable(endpoint, "subscriber.member_id", "is required, or else subscriber.ssn")

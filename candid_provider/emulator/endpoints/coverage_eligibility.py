@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from candid_provider.emulator import eligibility, shapes
+from candid_provider.emulator import eligibility
 from candid_provider.emulator.answers import missing
 from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.benefits import SERVICE_CODES
 from candid_provider.emulator.clock import EPOCH
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.coverages import COVERAGES
 from candid_provider.emulator.endpoints.registry import answers
@@ -20,17 +20,12 @@ from candid_provider.emulator.state import State
 COVERAGE_CHECKS: Final = Kind(
     "coverage_eligibility_check", "check_id", indexes={"patient": lambda check: [check["patient_id"]]}
 )
-_ASKED: Final[shapes.Shape] = {
-    "service_code": shapes.one_of(*SERVICE_CODES),
-    "date_of_service": shapes.day,
-    "npi": shapes.text,
-}
 
 
 @answers("pre_encounter.coverages.v_1.check_eligibility")
 def begin_check(asked: Asked) -> Record:
     state, checks = asked.state, asked.state.of(COVERAGE_CHECKS)
-    given = shapes.fit(asked.endpoint, _ASKED, asked.body)
+    given = completed(asked)
     coverage = state.of(COVERAGES).get(asked.id)
     if coverage is None:
         raise missing(asked.endpoint, asked.id, "Coverage")

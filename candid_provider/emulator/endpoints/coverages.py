@@ -8,11 +8,11 @@ from typing import Final
 from candid_provider.emulator import pre_encounter
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.endpoints.patients import PATIENT, PATIENTS
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, active, next_version, small
 from candid_provider.emulator.filters import bad_request
-from candid_provider.emulator.models import written
 from candid_provider.emulator.paging import page, page_of
 from candid_provider.emulator.state import State
 
@@ -37,7 +37,6 @@ COVERAGES: Final = Kind(
 COVERAGE: Final = Resource(
     COVERAGES,
     "Coverage",
-    "MutableCoverage",
     lambda coverage: {"coverage_id": coverage["id"], "patient_id": coverage["patient"]},
 )
 
@@ -120,14 +119,14 @@ def update_coverage(asked: Asked) -> Record:
 
 
 def _fields(asked: Asked) -> Record:
-    fields = written(asked, COVERAGE.model)
+    fields = completed(asked)
     return {**fields, "patient": PATIENT.found(asked, fields["patient"])["id"]}
 
 
 @answers("pre_encounter.coverages.v_1.batch_update_ppg")
 def update_plan_group(asked: Asked) -> None:
     """Give every coverage of a payer plan group the group's new fields, all at one instant."""
-    fields, state = written(asked, "PayerPlanGroupFields"), asked.state
+    fields, state = completed(asked), asked.state
     found = state.of(COVERAGES).written_with("plan_group", asked.path["ppg_id"].lower())
     at = state.clock.tick()
     for coverage in found:

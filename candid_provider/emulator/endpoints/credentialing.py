@@ -9,7 +9,6 @@ from candid_provider.emulator.answers import declared, missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints import references
-from candid_provider.emulator.endpoints.fields import day, regions
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.organization import CLINICIANS, FACILITIES
 from candid_provider.emulator.paging import page
@@ -103,7 +102,7 @@ def _register(kind: Kind, suffix: str) -> None:
         record = get_span(asked)
         record |= _given(asked, record)
         if not suffix and asked.body.get("regions") is not None:
-            record["regions"] = regions(asked, asked.body["regions"])
+            record["regions"] = asked.body["regions"]
         if record["start_date"] and record["end_date"] and record["end_date"] < record["start_date"]:
             message = "end_date: must not be before start_date"
             raise declared(asked.endpoint, "UnprocessableEntityError", {"message": message})
@@ -112,7 +111,7 @@ def _register(kind: Kind, suffix: str) -> None:
 
 def _given(asked: Asked, record: Record) -> Record:
     body = asked.body
-    changes: Record = {name: day(asked, name, body[name]) for name in _DATES if name in body}
+    changes: Record = {name: body[name] for name in _DATES if name in body}
     if body.get("contracting_provider_id") is not None:
         changes["contracting_provider"] = _provider(asked, "contracting_provider_id")
     if body.get("payer_uuid") is not None:
@@ -125,14 +124,14 @@ _register(FACILITY_SPANS, "_facility")
 
 
 def _provider(asked: Asked, name: str) -> Record:
-    known = references.provider(asked, str(asked.body[name]))
+    known = references.provider(asked, asked.body[name])
     if known is None:
         raise unprocessable(asked.endpoint, name, "is not a provider of the organization")
     return known
 
 
 def _payer(asked: Asked) -> Record:
-    known = references.payer_v3(asked.state, str(asked.body["payer_uuid"]))
+    known = references.payer_v3(asked.state, asked.body["payer_uuid"])
     if known is None:
         raise unprocessable(asked.endpoint, "payer_uuid", "is not a known payer")
     return known
@@ -180,7 +179,7 @@ def create_provider_span(asked: Asked) -> Any:
     record = _new_span(asked) | {
         "provider_credentialing_span_id": rows.new_id(),
         "rendering_provider": _provider(asked, "rendering_provider_id"),
-        "regions": regions(asked, asked.body["regions"]),
+        "regions": asked.body["regions"],
         "medallion_payer_enrollment_id": None,
         "source": "CANDID",
     }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from candid_provider.emulator.answers import Refusal, declared, missing
+from candid_provider.emulator.answers import Refusal, declared, missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import given
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.given import changed, check, is_filled, is_text, list_of, one_of
+from candid_provider.emulator.given import check, is_filled
 from candid_provider.emulator.state import State
 
-_TYPES: Final = ("BOOLEAN", "DOUBLE", "INTEGER", "STRING")
 _SEEDED: Final = (
     ("Visit", "What the practice knows of a visit", (("room", "STRING"), ("minutes_waited", "INTEGER"))),
     ("Referral", None, (("is_internal", "BOOLEAN"), ("distance_km", "DOUBLE"))),
@@ -25,20 +25,6 @@ def _make(state: State, index: int) -> Record:
 
 
 SCHEMAS: Final = Kind("schema", "id", count=lambda _: len(_SEEDED), make=_make)
-
-
-def _is_field(value: object) -> str | None:
-    if not isinstance(value, dict):
-        return "must be an object"
-    return is_filled(value.get("key")) or one_of(_TYPES)(value.get("type"))
-
-
-_RULES: Final = {
-    "name": is_filled,
-    "description": is_text,
-    "fields": list_of(_is_field),
-    "fields_to_add": list_of(_is_field),
-}
 
 
 @answers("custom_schemas.v_1.get_multi")
@@ -58,21 +44,28 @@ def get_schema(asked: Asked) -> Record:
 
 @answers("custom_schemas.v_1.create")
 def create_schema(asked: Asked) -> Record:
-    body, schemas = check(asked, _RULES), asked.state.of(SCHEMAS)
+    _check(asked, "fields")
+    body, schemas = asked.body, asked.state.of(SCHEMAS)
     _refuse_taken(asked, [*_name_taken(asked, body["name"], None), *_keys_taken(body["fields"], [])])
-    given = {"name": body["name"], "description": body.get("description"), "fields": _fields(body["fields"])}
-    return schemas.add({"id": schemas.new_id(), **given})
+    fields = {"name": body["name"], "description": body.get("description"), "fields": _fields(body["fields"])}
+    return schemas.add({"id": schemas.new_id(), **fields})
 
 
 @answers("custom_schemas.v_1.update")
 def update_schema(asked: Asked) -> Record:
-    schema, body = get_schema(asked), check(asked, _RULES, needed=("name",))
-    added = body.get("fields_to_add") or []
+    schema, body, added = get_schema(asked), asked.body, asked.body.get("fields_to_add") or []
+    _check(asked, "fields_to_add")
     names = _name_taken(asked, body["name"], schema["id"]) if "name" in body else []
     _refuse_taken(asked, [*names, *_keys_taken(added, schema["fields"])])
-    schema = changed(schema, body, ("name", "description"))
-    schema["fields"] += _fields(added)
+    told = {name: value for name, value in given(asked).items() if name in schema}
+    schema = {**schema, **told, "fields": schema["fields"] + _fields(added)}
     return asked.state.of(SCHEMAS).put(schema)
+
+
+def _check(asked: Asked, name: str) -> None:
+    check(asked, {"name": is_filled}, needed=("name",))
+    if any(is_filled(field["key"]) for field in asked.body.get(name) or []):
+        raise unprocessable(asked.endpoint, name, "must have keys that are not empty")
 
 
 def _fields(given: list[Record]) -> list[Record]:

@@ -14,12 +14,12 @@ from candid_provider.emulator.answers import Refusal, missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.clock import EPOCH
 from candid_provider.emulator.collection import Record
+from candid_provider.emulator.completion import completed, each_completed
 from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.feed import Feed, Key
 from candid_provider.emulator.paging import page
 from candid_provider.emulator.query import Query
-from candid_provider.emulator.shapes import fit
 from candid_provider.emulator.state import State
 
 _MOST_IN_BATCH: Final = 10_000
@@ -50,7 +50,7 @@ class _Checks:
 
 @answers("pre_encounter.eligibility_checks.v_1.post")
 def check_now(asked: Asked) -> Record:
-    state, request = asked.state, fit(asked.endpoint, eligibility.REQUEST, asked.body)
+    state, request = asked.state, completed(asked)
     if request["payer_id"] == eligibility.BAD_PAYER:
         raise bad_payer()
     checks, key = state.part(_Checks), _key(request)
@@ -84,10 +84,9 @@ def bad_payer() -> Refusal:
 
 @answers("pre_encounter.eligibility_checks.v_1.batch")
 def begin_batch(asked: Asked) -> Record:
-    state, body = asked.state, asked.body
-    if not 1 <= len(body) <= _MOST_IN_BATCH:
+    state, requests = asked.state, each_completed(asked)
+    if not 1 <= len(requests) <= _MOST_IN_BATCH:
         raise unprocessable(asked.endpoint, "body", f"must hold 1 to {_MOST_IN_BATCH} checks")
-    requests = [fit(asked.endpoint, eligibility.REQUEST, item, f"body.{number}") for number, item in enumerate(body)]
     checks, now = state.part(_Checks), state.clock.tick()
     batch_id = state.world.ids.uuid("eligibility_batch", len(checks.batches))
     ends = sorted((now + _seconds(state, request, checks.begun + n), n) for n, request in enumerate(requests))

@@ -9,12 +9,12 @@ from typing import Any, Final
 from candid_provider.emulator.answers import declared, invalid, missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.coverages import COVERAGES
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.organization import payer_id, payer_name
 from candid_provider.emulator.people import member_id, mrn, person
-from candid_provider.emulator.shapes import fit, one_of, text
 from candid_provider.emulator.state import State
 
 _MOST: Final = 500  # the listing has no pages
@@ -29,7 +29,6 @@ _TESTS: Final[dict[str, Callable[[str, str], bool]]] = {
     "lte": lambda has, wanted: has <= wanted,
 }
 _SHORT: Final = {"type": "recommendation.type", "patient_id": "patient.id"}
-_VOTE: Final = {"user_id": text, "value": one_of("UPVOTE", "DOWNVOTE")}
 
 
 def _payloads(state: State, coverage: int) -> tuple[tuple[str, Record], ...]:
@@ -130,7 +129,7 @@ def _text(value: Any) -> str:
 @answers("pre_encounter.eligibility_checks.v_1.vote_recommendation")
 def vote(asked: Asked) -> Record:
     state, rows = asked.state, asked.state.of(RECOMMENDATIONS)
-    given = fit(asked.endpoint, _VOTE, asked.body)
+    given = completed(asked)
     record = rows.get(asked.id)
     if record is None:
         raise missing(asked.endpoint, asked.id, "Recommendation")

@@ -6,26 +6,20 @@ An initial referring provider goes with a referring one: it is not created witho
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from candid_provider.emulator.answers import declared, missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
+from candid_provider.emulator.completion import completed, given
 from candid_provider.emulator.endpoints.encounter_kinds import encounter_of_service_line
 from candid_provider.emulator.endpoints.inside_encounters import encounter_of, link, linked, save
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.given import LONG_ADDRESS, Rule, address, changed, check, is_npi, is_text, one_of
+from candid_provider.emulator.given import check, is_npi
 
 _PROVIDERS: Final = linked("encounter_provider_added")
 _QUALIFIERS: Final = {"referring": "DN", "initial_referring": "P3", "supervising": "DQ", "ordering": "DK"}
-_RULES: Final[dict[str, Rule]] = {
-    **dict.fromkeys(("first_name", "last_name", "organization_name", "taxonomy_code"), is_text),
-    "npi": is_npi,
-    "address": LONG_ADDRESS,
-    "qualifier": one_of(_QUALIFIERS.values()),
-    "secondary_identification": lambda value: None if isinstance(value, dict) else "must be an object",
-}
-_UNSET: Final = ("tax_id", "provider_commercial_license_type")
+_UNSET: Final = ("qualifier", "secondary_identification", "tax_id", "provider_commercial_license_type")
 
 
 class _Place(NamedTuple):
@@ -65,9 +59,8 @@ def _set(asked: Asked, place: _Place, provider: Record | None) -> None:
     save(asked.state, place.encounter)
 
 
-def _body(asked: Asked) -> Record:
-    body = check(asked, _RULES, needed=("npi",))
-    return {**body, "address": address(body["address"])} if body.get("address") else body
+def _check(asked: Asked) -> None:
+    check(asked, {"npi": is_npi}, needed=("npi",))
 
 
 def _register(role: str, find: Callable[[Asked, str], _Place]) -> None:
@@ -75,22 +68,23 @@ def _register(role: str, find: Callable[[Asked, str], _Place]) -> None:
 
     @answers(endpoint.format("create"))
     def create(asked: Asked) -> Record:
-        place, body = find(asked, role), _body(asked)
+        place = find(asked, role)
+        _check(asked)
         if place.provider is not None:
             raise declared(asked.endpoint, "EntityConflictError", {"entity_name": place.field})
         if role == "initial_referring" and place.encounter.get("referring_provider") is None:
             message = "an initial referring provider needs a referring provider"
             raise declared(asked.endpoint, "UnprocessableEntityError", {"message": message})
-        provider = _made(asked, role, place.encounter, body)
+        provider = _made(asked, role, place.encounter)
         _set(asked, place, provider)
         return provider
 
     @answers(endpoint.format("update"))
     def update(asked: Asked) -> Record:
         place = find(asked, role)
-        body = _body(asked)
-        names = [name for name in _RULES if name != "address" or body.get("address")]
-        provider = changed(_present(asked, place), body, names)
+        _check(asked)
+        present, fields = _present(asked, place), given(asked)
+        provider = present | fields | {"address": fields.get("address") or present["address"]}
         _set(asked, place, provider)
         return provider
 
@@ -109,12 +103,12 @@ def _present(asked: Asked, place: _Place) -> Record:
     return place.provider
 
 
-def _made(asked: Asked, role: str, encounter: Record, body: Record) -> Record:
-    given: dict[str, Any] = changed(dict.fromkeys((*_RULES, *_UNSET)), body, _RULES)
-    if given["address"] is None:
-        given["address"] = encounter["billing_provider"]["address"]
-    given["qualifier"] = given["qualifier"] or _QUALIFIERS[role]
-    return {"provider_id": link(asked.state, _PROVIDERS, encounter), **given}
+def _made(asked: Asked, role: str, encounter: Record) -> Record:
+    made = dict.fromkeys(_UNSET) | completed(asked)
+    if made["address"] is None:
+        made["address"] = encounter["billing_provider"]["address"]
+    made["qualifier"] = made["qualifier"] or _QUALIFIERS[role]
+    return {"provider_id": link(asked.state, _PROVIDERS, encounter), **made}
 
 
 for _role in ("referring", "initial_referring", "supervising"):

@@ -7,24 +7,13 @@ from typing import Final
 from candid_provider.emulator.answers import missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed, given
 from candid_provider.emulator.endpoints.encounter_attachments import ATTACHMENTS
 from candid_provider.emulator.endpoints.inside_encounters import encounter_of, save
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.given import changed, check, is_text, is_uuid, one_of
+from candid_provider.emulator.given import check
 
 SUPPLEMENTS: Final = Kind("supplemental_information", "supplemental_information_id")
-_REPORTS: Final = """
-    03 04 05 06 07 08 09 10 11 13 15 21 A3 A4 AM AS B2 B3 B4 BR BS BT CB CK CT D2 DA DB DG DJ DS EB HC HR I5 IR LA
-    M1 MT NN OB OC OD OE OX OZ P4 P5 PE PN PO PQ PY PZ RB RR RT RX SG V5 XP
-"""
-_INCLUSIONS: Final = ("not_included", "included_on_next_submission", "included_on_all_submissions")
-_RULES: Final = {
-    "attachment_id": is_uuid,
-    "attachment_report_type_code": one_of(_REPORTS.split()),
-    "attachment_transmission_code": one_of(("AA", "BM", "EL", "FX")),
-    "attachment_control_number": is_text,
-    "attachment_inclusion": one_of(_INCLUSIONS),
-}
 _NEEDED: Final = ("attachment_report_type_code", "attachment_transmission_code", "attachment_inclusion")
 _ON_CLAIM: Final = ("attachment_report_type_code", "attachment_transmission_code", "attachment_control_number")
 
@@ -39,13 +28,12 @@ def _show_on_encounter(asked: Asked, encounter: Record) -> None:
     save(asked.state, {**encounter, "claim_supplemental_information": rows or None})
 
 
-def _body(asked: Asked, encounter: Record) -> Record:
-    body = check(asked, _RULES, needed=_NEEDED)
-    if (identifier := body.get("attachment_id")) is not None:
+def _check(asked: Asked, encounter: Record) -> None:
+    check(asked, {}, needed=_NEEDED)
+    if (identifier := asked.body.get("attachment_id")) is not None:
         attachment = asked.state.of(ATTACHMENTS).get(identifier)
         if attachment is None or attachment["encounter_id"] != encounter["encounter_id"]:
             raise missing(asked.endpoint, identifier)
-    return body
 
 
 @answers("encounter_supplemental_information.v_1.get")
@@ -56,8 +44,8 @@ def list_supplements(asked: Asked) -> list[Record]:
 @answers("encounter_supplemental_information.v_1.create")
 def create_supplement(asked: Asked) -> Record:
     encounter, supplements = encounter_of(asked, asked.id), asked.state.of(SUPPLEMENTS)
-    body = _body(asked, encounter)
-    record = changed(dict.fromkeys(_RULES), body, _RULES) | {"encounter_id": encounter["encounter_id"]}
+    _check(asked, encounter)
+    record = completed(asked) | {"encounter_id": encounter["encounter_id"]}
     record = supplements.add({"supplemental_information_id": supplements.new_id(), **record})
     _show_on_encounter(asked, encounter)
     return record
@@ -74,7 +62,8 @@ def _found(asked: Asked) -> tuple[Record, Record]:
 @answers("encounter_supplemental_information.v_1.update")
 def update_supplement(asked: Asked) -> Record:
     encounter, record = _found(asked)
-    record = asked.state.of(SUPPLEMENTS).put(changed(record, _body(asked, encounter), _RULES))
+    _check(asked, encounter)
+    record = asked.state.of(SUPPLEMENTS).put(record | given(asked))
     _show_on_encounter(asked, encounter)
     return record
 

@@ -11,7 +11,6 @@ from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints import references
 from candid_provider.emulator.endpoints.fee_rates import RATES, SETS, in_effect
 from candid_provider.emulator.endpoints.fee_schedules import threshold_of
-from candid_provider.emulator.endpoints.fields import day
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.state import State
 
@@ -143,7 +142,6 @@ def batch_match(asked: Asked) -> list[Record]:
 
 def _matched(asked: Asked, where: str, given: Record) -> Record:
     point: Record = dict.fromkeys(_OPTIONAL) | given
-    point["date_of_service"] = day(asked, f"{where}.date_of_service", given["date_of_service"])
     try:
         quantity = Decimal(str(given.get("quantity") or 1))
     except InvalidOperation:

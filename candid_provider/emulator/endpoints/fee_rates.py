@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.endpoints.fields import STATES, choices
+from candid_provider.emulator.completion import values_of
 from candid_provider.emulator.organization import CLINICIANS
 from candid_provider.emulator.state import State
 
@@ -68,7 +68,7 @@ def wanted(asked: Asked) -> Record:
     query = asked.query
     found: Record = {name: query.uuid(name) for name in SINGLE[:2]} | {"cpt_code": query.text("cpt_code")}
     found |= {name: sorted(set(query.texts(name))) for name in SETS}
-    choices(query, "states", STATES)
+    query.choices("states", values_of("State"))
     return found
 
 

@@ -9,7 +9,6 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints import references
 from candid_provider.emulator.endpoints.fee_rates import HISTORIES, RATES, SINGLE, in_effect, is_wanted, wanted
-from candid_provider.emulator.endpoints.fields import cents_of
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.paging import page_of
 from candid_provider.emulator.state import State
@@ -90,7 +89,7 @@ def hard_delete(asked: Asked) -> int:
 
 @answers("fee_schedules.v_3.hard_delete_rates_by_ids")
 def hard_delete_by_ids(asked: Asked) -> int:
-    ids = [str(identifier).lower() for identifier in asked.body["rate_ids"]]
+    ids = asked.body["rate_ids"]
     if len(ids) > _MOST_IDS:
         raise unprocessable(asked.endpoint, "rate_ids", f"must be a list of at most {_MOST_IDS} ids")
     return _forget(asked.state, [one for one in dict.fromkeys(ids) if asked.state.of(RATES).get(one)])
@@ -132,7 +131,7 @@ def set_threshold(asked: Asked) -> Record:
     payer, body = references.required_payer(asked, asked.id)["payer_uuid"], asked.body
     given: Record = {"payer_uuid": payer, "disable_paid_incorrectly": body["disable_paid_incorrectly"]}
     for name in ("upper_threshold_cents", "lower_threshold_cents"):
-        given[name] = None if body.get(name) is None else cents_of(asked, name, body[name])
+        given[name] = body.get(name)
     rows = asked.state.of(_THRESHOLDS)
     (rows.put if rows.get(payer) else rows.add)(given)
     return threshold_of(asked.state, payer)

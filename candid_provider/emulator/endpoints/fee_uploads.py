@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
-from typing import Any
+from typing import Final
 
-from candid_provider.emulator.answers import declared, unprocessable
+from candid_provider.emulator.answers import declared
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints import references
 from candid_provider.emulator.endpoints.fee_rates import RATES, SETS, SINGLE
 from candid_provider.emulator.endpoints.fee_schedules import remember
-from candid_provider.emulator.endpoints.fields import cents_of, day
 from candid_provider.emulator.endpoints.payer_plan_groups import PLAN_GROUPS
 from candid_provider.emulator.endpoints.registry import answers
+
+_UNSET: Final = {"end_date": None}
 
 
 @answers("fee_schedules.v_3.upload_fee_schedule")
 def upload(asked: Asked) -> list[Record]:
-    checked = [_Upload(asked, f"rates.{number}", given) for number, given in enumerate(asked.body["rates"])]
+    checked = [_Upload(asked, given) for given in asked.body["rates"]]
     seen: set[str] = set()
     for one in checked:
         one.check(seen)
@@ -35,41 +36,20 @@ def upload(asked: Asked) -> list[Record]:
 class _Upload:
     """One rate of an upload: totally new, or the next version of one that is there."""
 
-    def __init__(self, asked: Asked, where: str, given: Record) -> None:
-        self._asked, self._where = asked, where
+    def __init__(self, asked: Asked, given: Record) -> None:
+        self._asked = asked
         self._rates = asked.state.of(RATES)
         self._is_new = given["type"] == "new_rate"
-        if given["type"] not in ("new_rate", "new_version"):
-            raise unprocessable(asked.endpoint, f"{where}.type", "is not one of the known values")
-        self.entries = [self._entry(number, row) for number, row in enumerate(self._listed(given, "entries"))]
+        self.entries = [_UNSET | row for row in given["entries"]]
         self.given = given | {"entries": self.entries}
         self.errors: list[Record] = []
         self.existing: Record | None = None
         if self._is_new:
-            self.given["dimensions"] = self._dimensions(given.get("dimensions"))
+            self.given["dimensions"] = self._dimensions(given["dimensions"])
 
-    def _listed(self, given: Record, name: str) -> list[Any]:
-        values = given.get(name)
-        if not isinstance(values, list):
-            raise unprocessable(self._asked.endpoint, f"{self._where}.{name}", "must be a list")
-        return values
-
-    def _entry(self, number: int, row: Any) -> Record:
-        where = f"{self._where}.entries.{number}"
-        if not isinstance(row, dict) or row.get("start_date") is None:
-            raise unprocessable(self._asked.endpoint, f"{where}.start_date", "is required")
-        return {
-            "start_date": day(self._asked, f"{where}.start_date", row["start_date"]),
-            "end_date": day(self._asked, f"{where}.end_date", row.get("end_date")),
-            "rate_cents": cents_of(self._asked, f"{where}.rate_cents", row.get("rate_cents")),
-            "is_deactivated": bool(row.get("is_deactivated")),
-        }
-
-    def _dimensions(self, given: Any) -> Record:
-        if not isinstance(given, dict) or any(not isinstance(given.get(name), str) for name in SINGLE):
-            raise unprocessable(self._asked.endpoint, f"{self._where}.dimensions", "needs payer, provider and code")
+    def _dimensions(self, given: Record) -> Record:
         references.required_payer(self._asked, given["payer_uuid"])
-        return {name: given[name] for name in SINGLE} | {name: sorted(self._listed(given, name)) for name in SETS}
+        return {name: given[name] for name in SINGLE} | {name: sorted(given[name]) for name in SETS}
 
     def check(self, seen: set[str]) -> None:
         """Find what is wrong; `seen` are the rates of the same upload before this one."""
@@ -93,7 +73,7 @@ class _Upload:
         self.errors += _plan_errors(self._asked, dimensions)
 
     def _check_version(self, seen: set[str]) -> None:
-        identifier = str(self.given.get("rate_id")).lower()
+        identifier = self.given.get("rate_id", "")
         self.existing = self._rates.get(identifier)
         fits = self.existing is not None and self.existing["version"] == self.given.get("previous_version")
         if not fits or identifier in seen:

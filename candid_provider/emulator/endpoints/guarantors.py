@@ -7,37 +7,17 @@ from typing import Any, Final
 from candid_provider.emulator.answers import declared, missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
+from candid_provider.emulator.completion import given
 from candid_provider.emulator.endpoints.inside_encounters import encounter_of, holder, link, linked, save
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.given import (
-    SHORT_ADDRESS,
-    Rule,
-    address,
-    changed,
-    check,
-    is_day,
-    is_filled,
-    is_flag,
-    is_text,
-    list_of,
-    shape,
-)
+from candid_provider.emulator.given import check, is_filled
 
 _GUARANTORS: Final = linked("guarantor_added")
-_RULES: Final[dict[str, Rule]] = {
-    "first_name": is_filled,
-    "last_name": is_filled,
-    "external_id": is_filled,
-    "date_of_birth": is_day,
-    "address": SHORT_ADDRESS,
-    "phone_numbers": list_of(shape("number", "type")),
-    "phone_consent": is_flag,
-    "email": is_text,
-    "email_consent": is_flag,
-    "auto_charge_consent": is_flag,
-}
-_CLEARABLE: Final = ("date_of_birth", "email")
-_NEEDED: Final = tuple(name for name in _RULES if name not in _CLEARABLE)
+_RULES: Final = dict.fromkeys(("first_name", "last_name", "external_id"), is_filled)
+_NEEDED: Final = (
+    *("first_name", "last_name", "external_id", "address", "phone_numbers"),
+    *("phone_consent", "email_consent", "auto_charge_consent"),
+)
 _UNSET: Final[dict[str, Any]] = {
     "date_of_birth": None,
     "phone_numbers": [],
@@ -48,19 +28,15 @@ _UNSET: Final[dict[str, Any]] = {
 }
 
 
-def _body(asked: Asked, needed: tuple[str, ...]) -> Record:
-    body = {name: value for name, value in check(asked, _RULES, needed).items() if name in _RULES}
-    return {**body, "address": address(body["address"])} if "address" in body else body
-
-
 @answers("guarantor.v_1.create")
 def create_guarantor(asked: Asked) -> Record:
-    encounter, body = encounter_of(asked, asked.id), _body(asked, ())
+    encounter = encounter_of(asked, asked.id)
+    check(asked, _RULES)
     if encounter.get("guarantor") is not None:
         content = {"message": "the encounter has a guarantor already"}
         raise declared(asked.endpoint, "EncounterHasExistingGuarantorError", content)
-    given = {name: value for name, value in body.items() if value is not None}
-    guarantor = {"guarantor_id": link(asked.state, _GUARANTORS, encounter), **_UNSET, **given}
+    known = {name: value for name, value in given(asked).items() if value is not None}
+    guarantor = {"guarantor_id": link(asked.state, _GUARANTORS, encounter), **_UNSET, **known}
     save(asked.state, {**encounter, "guarantor": guarantor})
     return guarantor
 
@@ -87,6 +63,7 @@ def get_guarantor(asked: Asked) -> Record:
 @answers("guarantor.v_1.update")
 def update_guarantor(asked: Asked) -> Record:
     encounter = _found(asked)
-    guarantor = changed(encounter["guarantor"], _body(asked, _NEEDED), _RULES)
+    check(asked, _RULES, _NEEDED)
+    guarantor = {**encounter["guarantor"], **given(asked)}
     save(asked.state, {**encounter, "guarantor": guarantor})
     return guarantor

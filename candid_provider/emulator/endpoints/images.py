@@ -8,12 +8,12 @@ from typing import Final
 
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.coverages import COVERAGE
 from candid_provider.emulator.endpoints.patients import PATIENT
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, active, conflict, in_order, latest_version, sorting
-from candid_provider.emulator.models import written
 from candid_provider.emulator.state import State
 
 _SEEDED: Final = 200
@@ -57,7 +57,7 @@ IMAGES: Final = Kind(
     indexes={"card": _cards},
     versioned=True,
 )
-_IMAGE: Final = Resource(IMAGES, "Image", "MutableImage")
+_IMAGE: Final = Resource(IMAGES, "Image")
 
 
 def _signed_url(state: State, image: Record) -> str:
@@ -128,7 +128,7 @@ def deactivate_image(asked: Asked) -> None:
 
 
 def _fields(asked: Asked, own: str | None) -> Record:
-    fields = written(asked, _IMAGE.model)
+    fields = completed(asked)
     for owner, resource in ((fields["coverage"], COVERAGE), (fields["patient"], PATIENT)):
         if owner is not None:
             resource.found(asked, owner["id"])

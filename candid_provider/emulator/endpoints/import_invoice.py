@@ -11,7 +11,6 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints import references
 from candid_provider.emulator.endpoints.external_payment_account_config import ACCOUNT_CONFIGS
-from candid_provider.emulator.endpoints.fields import choice, choices, day
 from candid_provider.emulator.endpoints.invoice_items import new_items, rolled_up, updated_items
 from candid_provider.emulator.endpoints.invoices import (
     INVOICES,
@@ -77,7 +76,7 @@ def _made_for(asked: Asked) -> range:
 
 def _early(asked: Asked) -> Callable[[int], bool]:
     """Tells of a seeded invoice that nobody changed whether it fits, without making it."""
-    statuses, note = choices(asked.query, "status", STATUSES), asked.query.text("note")
+    statuses, note = asked.query.choices("status", STATUSES), asked.query.text("note")
     return lambda index: not note and (not statuses or status_of(asked.state, index) in statuses)
 
 
@@ -85,7 +84,7 @@ def _filter(asked: Asked) -> Callable[[Record], bool]:
     query = asked.query
     patient, note = query.text("patient_external_id"), query.text("note")
     before, after = query.day("due_date_before"), query.day("due_date_after")
-    statuses, external = choices(query, "status", STATUSES), query.text("encounter_external_id")
+    statuses, external = query.choices("status", STATUSES), query.text("encounter_external_id")
     billed = None if external is None else references.find_by_encounter_external_id(asked.state, external)
     claim_id = billed.claim["claim_id"] if billed else ""
 
@@ -118,12 +117,12 @@ def import_invoice(asked: Asked) -> Record:
     body, rows = asked.body, asked.state.of(INVOICES)
     if rows.holder(body["external_identifier"]) is not None:
         raise declared(asked.endpoint, "EntityConflictError", {"entity_name": "invoice"})
-    account = str(body["external_payment_account_config_id"])
+    account = body["external_payment_account_config_id"]
     if asked.state.of(ACCOUNT_CONFIGS).get(account) is None:
         raise unprocessable(asked.endpoint, "external_payment_account_config_id", "is not a known account")
     items = new_items(asked, body["items"])
-    status = choice(asked, "status", body["status"], STATUSES)
-    due, now = day(asked, "due_date", body.get("due_date")), asked.state.now()
+    status = body["status"]
+    due, now = body.get("due_date"), asked.state.now()
     return rows.add(
         {
             "id": rows.new_id(),
@@ -149,8 +148,8 @@ def update_invoice(asked: Asked) -> Record:
     if "external_identifier" in body and body["external_identifier"] != before["external_identifier"]:
         raise unprocessable(asked.endpoint, "external_identifier", "cannot be updated")
     record |= {name: body[name] for name in ("customer_invoice_url", "note") if name in body}
-    record["status"] = choice(asked, "status", body.get("status"), STATUSES) or before["status"]
-    record["due_date"] = day(asked, "due_date", body.get("due_date")) or before["due_date"]
+    record["status"] = body.get("status") or before["status"]
+    record["due_date"] = body.get("due_date") or before["due_date"]
     if body.get("items") is not None:
         items = updated_items(asked, before, body["items"])
         record |= {"items": rolled_up(items), "amount_cents": sum(item["amount_cents"] for item in items)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Final
 
-from candid_provider.emulator import shapes
 from candid_provider.emulator.answers import invalid, missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.benefits import coverage_benefits
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.eligibility import Verdict, bits_of, plan, rejection
 from candid_provider.emulator.endpoints.coverages import COVERAGES
@@ -25,28 +25,12 @@ DISCOVERIES: Final = Kind(
     "check_id",
     indexes={"patient": lambda check: [check["patient_id"]] if check["patient_id"] else []},
 )
-_ADDRESS: Final = dict.fromkeys(
-    ("address_1", "address_2", "city", "state", "postal_code", "country_code"), shapes.text
-)
-_PERSON: Final[shapes.Shape] = {
-    **dict.fromkeys(("first_name", "last_name", "middle_name", "date_of_birth", "ssn"), shapes.text),
-    "gender": shapes.one_of("M", "F"),
-    "address": _ADDRESS,
-}
-_DATES: Final = ("date_of_service", "beginning_date_of_service", "end_date_of_service")
-_REQUEST: Final[shapes.Shape] = {
-    "provider": {"npi": shapes.text},
-    "subscriber": _PERSON,
-    "dependent": _PERSON,
-    "encounter": dict.fromkeys(_DATES, shapes.text),
-}
-_OF_PATIENT: Final = {"patient_id": shapes.text, "date_of_service": shapes.day, "npi": shapes.text}
 _STRANGER: Final = 1 << 26  # member numbers from here on belong to no coverage of the world
 
 
 @answers("pre_encounter.eligibility_checks.v_1.insurance_discovery")
 def discover(asked: Asked) -> Record:
-    state, request = asked.state, shapes.fit(asked.endpoint, _REQUEST, asked.body)
+    state, request = asked.state, completed(asked)
     bits = _bits(state, request)
     found = _strangers_coverages(state, request["subscriber"], bits)
     # Long searches are what the endpoints under /coverages are for.
@@ -55,13 +39,13 @@ def discover(asked: Asked) -> Record:
 
 @answers("pre_encounter.coverages.v_1.check_insurance_discovery_passthrough")
 def begin_for_anyone(asked: Asked) -> Record:
-    request = shapes.fit(asked.endpoint, _REQUEST, asked.body)
+    request = completed(asked)
     return _begin(asked.state, None, request["subscriber"], _bits(asked.state, request))
 
 
 @answers("pre_encounter.coverages.v_1.check_insurance_discovery")
 def begin_for_patient(asked: Asked) -> Record:
-    state, given = asked.state, shapes.fit(asked.endpoint, _OF_PATIENT, asked.body)
+    state, given = asked.state, completed(asked)
     patient = state.of(PATIENTS).get(given["patient_id"])
     if patient is None:
         raise missing(asked.endpoint, given["patient_id"], "Patient")

@@ -10,9 +10,8 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints import allocations, references
-from candid_provider.emulator.endpoints.fields import choice, instant, positive
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.endpoints.transactions import REFUND_REASONS, Listing, change, found, targeted
+from candid_provider.emulator.endpoints.transactions import Listing, change, found, targeted
 from candid_provider.emulator.settlements import INSURANCE_PAYMENTS, INSURANCE_REFUNDS
 from candid_provider.emulator.state import State
 
@@ -80,11 +79,11 @@ def create_refund(asked: Asked) -> Record:
     record = {
         "insurance_refund_id": identifier,
         "payer": references.identified_payer(asked, body["payer_identifier"]),
-        "amount_cents": positive(asked, "amount_cents", body["amount_cents"]),
-        "refund_timestamp": instant(asked, "refund_timestamp"),
+        "amount_cents": body["amount_cents"],
+        "refund_timestamp": body.get("refund_timestamp"),
         "refund_note": body.get("refund_note"),
         "allocations": allocations.resolve(asked, identifier, None),
-        "refund_reason": choice(asked, "refund_reason", body.get("refund_reason"), REFUND_REASONS),
+        "refund_reason": body.get("refund_reason"),
     }
     rows.add(record)
     asked.state.ledger.post(INSURANCE_PAYMENTS, identifier, record["allocations"], sign=-1)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from candid_provider.emulator.answers import unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints import references
-from candid_provider.emulator.endpoints.fields import cents_of
 
 
 def claim_items(claim_id: str, cents: int | None, lines: dict[str, int]) -> Record:
@@ -18,32 +16,20 @@ def claim_items(claim_id: str, cents: int | None, lines: dict[str, int]) -> Reco
     return {"claim_invoice_item": whole, "service_line_invoice_items": parts}
 
 
-def updated_items(asked: Asked, before: Record, order: Any) -> list[Record]:
-    kind = order.get("update_type") if isinstance(order, dict) else None
-    if kind not in ("APPEND", "OVERWRITE") or not isinstance(order.get("items"), list):
-        raise unprocessable(asked.endpoint, "items", "needs an update_type (APPEND or OVERWRITE) and a list of items")
-    kept = list(_unrolled(before["items"])) if kind == "APPEND" else []
+def updated_items(asked: Asked, before: Record, order: Record) -> list[Record]:
+    kept = list(_unrolled(before["items"])) if order["update_type"] == "APPEND" else []
     return kept + new_items(asked, order["items"])
 
 
-def new_items(asked: Asked, items: list[Any]) -> list[Record]:
-    rows = []
-    for number, item in enumerate(items):
-        where = f"items.{number}"
-        if not isinstance(item, dict) or not isinstance(item.get("attribution"), dict):
-            raise unprocessable(asked.endpoint, where, "needs an attribution and amount_cents")
-        cents = cents_of(asked, f"{where}.amount_cents", item.get("amount_cents"))
-        rows.append(_attributed(asked, where, item["attribution"], cents))
-    return rows
+def new_items(asked: Asked, items: list[Record]) -> list[Record]:
+    return [_attributed(asked, f"items.{number}", item) for number, item in enumerate(items)]
 
 
-def _attributed(asked: Asked, where: str, wanted: Record, cents: int) -> Record:
-    kind, value = wanted.get("type"), str(wanted.get("value")).lower()
+def _attributed(asked: Asked, where: str, item: Record) -> Record:
+    kind, value, cents = item["attribution"]["type"], item["attribution"].get("value"), item["amount_cents"]
     if kind == "unattributed":
         return {"claim_id": None, "service_line_id": None, "amount_cents": cents}
-    find = {"service_line_id": references.find_line, "claim_id": references.find_claim}.get(str(kind))
-    if find is None:
-        raise unprocessable(asked.endpoint, f"{where}.attribution.type", "is not one of the known values")
+    find = {"service_line_id": references.find_line, "claim_id": references.find_claim}[kind]
     found = find(asked.state, value)
     if found is None:
         raise unprocessable(asked.endpoint, f"{where}.attribution.value", f"there is no {kind} {value}")

@@ -7,11 +7,11 @@ from functools import cache
 
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
+from candid_provider.emulator.completion import blank, blank_record, fields_of
 from candid_provider.emulator.endpoints.patient_search import coverages_in
 from candid_provider.emulator.endpoints.patients import PATIENTS
 from candid_provider.emulator.feed import Feed
 from candid_provider.emulator.filters import Condition, bad_request, instants_of, matching
-from candid_provider.emulator.models import blank, blank_record, fields_of
 from candid_provider.emulator.state import State
 
 START = ("appointment", "start_timestamp")

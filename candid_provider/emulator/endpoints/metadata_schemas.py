@@ -7,11 +7,11 @@ from typing import Any, Final
 from candid_provider.emulator.answers import unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, active, in_order, latest_version
 from candid_provider.emulator.filters import conditions, matching
-from candid_provider.emulator.models import written
 from candid_provider.emulator.paging import page_of
 from candid_provider.emulator.state import State
 
@@ -60,11 +60,11 @@ SCHEMAS: Final = Kind(
     seeded=lambda _, text: next((n for n, schema in enumerate(_SEEDED) if schema["name"] == text), None),
     versioned=True,
 )
-_SCHEMA: Final = Resource(SCHEMAS, "Metadata schema", "MutableMetadataSchema")
+_SCHEMA: Final = Resource(SCHEMAS, "Metadata schema")
 
 
 def _fields(asked: Asked, own: str | None = None) -> Record:
-    fields, refuse = written(asked, _SCHEMA.model), asked.endpoint
+    fields, refuse = completed(asked), asked.endpoint
     if asked.state.of(SCHEMAS).holder(fields["name"]) not in (None, own):
         raise unprocessable(refuse, "name", "is in use: names are unique within an organization")
     keys = [field["key"] for field in fields["fields"]]

@@ -8,7 +8,7 @@ from typing import Any, Final
 from candid_provider.emulator.answers import declared, missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.endpoints.fields import choice, updated
+from candid_provider.emulator.endpoints.fields import updated
 from candid_provider.emulator.endpoints.references import derived_id
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.paging import page_of, sorted_by
@@ -23,7 +23,6 @@ _SEEDED: Final = (
     ("Old Quarry Works", "Employer", False),
 )
 _SORTS: Final = ("NAME", "CATEGORY", "ENABLED", "UPDATED_AT")
-_PHASES: Final = ("Phase 1", "Phase 2", "Phase 3")
 _LONGEST: Final = {"name": (1, 50), "description": (0, 255), "category": (0, 255), "payer_id": (2, 80)}
 
 
@@ -140,9 +139,9 @@ def create_payer(asked: Asked) -> Record:
     return rows.add(record | {"address": body.get("address"), "clinical_trials": trials})
 
 
-def _checked(asked: Asked, name: str, value: Any) -> Any:
+def _checked(asked: Asked, name: str, value: str | None) -> Any:
     least, most = _LONGEST[name]
-    if value is not None and (not isinstance(value, str) or not least <= len(value) <= most):
+    if value is not None and not least <= len(value) <= most:
         raise unprocessable(asked.endpoint, name, f"must have from {least} to {most} characters")
     return value
 
@@ -153,21 +152,20 @@ def _refuse_taken(asked: Asked, name: str) -> None:
 
 
 def _trials(asked: Asked, payer_id: str, wanted: list[Record]) -> list[Record]:
-    names = [row.get("name") for row in wanted]
+    names = [row["name"] for row in wanted]
     if len(set(names)) != len(names):
         raise declared(asked.endpoint, "EntityConflictError", {"entity_name": "clinical_trial"})
     return [_trial(asked, payer_id, number, row) for number, row in enumerate(wanted)]
 
 
 def _trial(asked: Asked, payer_id: str, number: int, row: Record) -> Record:
-    where, code = f"clinical_trials.{number}", row.get("clinical_trial_number")
-    if not row.get("name") or not isinstance(code, str) or len(code) != 8:
+    where, code = f"clinical_trials.{number}", row["clinical_trial_number"]
+    if not row["name"] or len(code) != 8:
         raise unprocessable(asked.endpoint, where, "needs a name, and a clinical_trial_number of 8 characters")
-    phase = choice(asked, f"{where}.clinical_trial_phase", row.get("clinical_trial_phase"), _PHASES)
     return {
         "name": row["name"],
         "clinical_trial_number": code,
-        "clinical_trial_phase": phase,
+        "clinical_trial_phase": row.get("clinical_trial_phase"),
         "clinical_trial_id": derived_id(asked.state, "written_trial", payer_id, number),
         "non_insurance_payer_id": payer_id,
         "is_active": True,

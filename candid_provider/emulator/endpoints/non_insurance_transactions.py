@@ -10,11 +10,10 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints import allocations
-from candid_provider.emulator.endpoints.fields import choice, instant, positive
 from candid_provider.emulator.endpoints.invoices import known_invoice
 from candid_provider.emulator.endpoints.non_insurance_payers import payer_of, required
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.endpoints.transactions import REFUND_REASONS, Listing, change, found, numbered
+from candid_provider.emulator.endpoints.transactions import Listing, change, found, numbered
 from candid_provider.emulator.ranges import within
 from candid_provider.emulator.settlements import (
     NON_INSURANCE_PAYMENTS,
@@ -143,16 +142,16 @@ def _created(asked: Asked, money: _Money, identifier: str) -> dict[str, Any]:
     record = {
         f"{money.name}_id": identifier,
         "non_insurance_payer": required(asked, body["non_insurance_payer_id"]),
-        "amount_cents": positive(asked, "amount_cents", body["amount_cents"]),
+        "amount_cents": body["amount_cents"],
         "check_number": body.get("check_number"),
-        f"{money.noun}_timestamp": instant(asked, f"{money.noun}_timestamp"),
+        f"{money.noun}_timestamp": body.get(f"{money.noun}_timestamp"),
         f"{money.noun}_note": body.get(f"{money.noun}_note"),
         "allocations": allocations.resolve(asked, identifier, None),
         "invoice_id": known_invoice(asked, body.get("invoice_id")),
     }
     if money.sign > 0:
         return record
-    return record | {"refund_reason": choice(asked, "refund_reason", body.get("refund_reason"), REFUND_REASONS)}
+    return record | {"refund_reason": body.get("refund_reason")}
 
 
 NON_INSURANCE_PAYER_PAYMENT: Final = _register(_Money("payment", THIRD_PARTY_PAYMENTS, 1, "NIP"))

@@ -6,16 +6,16 @@ from typing import Final
 
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, latest_version
-from candid_provider.emulator.models import written
 
 NOTES: Final = Kind("note", "id", versioned=True)
-_NOTE: Final = Resource(NOTES, "Note", "MutableNote")
+_NOTE: Final = Resource(NOTES, "Note")
 
 
 def _fields(asked: Asked) -> Record:
-    fields = written(asked, _NOTE.model)
+    fields = completed(asked)
     return {**fields, "type": fields["type"] or "GENERAL"}
 
 

@@ -7,11 +7,11 @@ from typing import Final
 from candid_provider.emulator.answers import declared
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed, values_of
 from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, active, named_page, next_version
 from candid_provider.emulator.identifiers import npi
-from candid_provider.emulator.models import choices, written
 from candid_provider.emulator.state import State
 
 _NAMES: Final = """
@@ -59,13 +59,11 @@ EXTERNAL_PROVIDERS: Final = Kind(
     seeded=_index_of_npi,
     versioned=True,
 )
-_PROVIDER: Final = Resource(
-    EXTERNAL_PROVIDERS, "Organization external provider", "MutableOrganizationExternalProvider"
-)
+_PROVIDER: Final = Resource(EXTERNAL_PROVIDERS, "Organization external provider")
 
 
 def _fields(asked: Asked, own: str | None = None) -> Record:
-    fields = written(asked, _PROVIDER.model)
+    fields = completed(asked)
     if fields["npi"] is not None and asked.state.of(EXTERNAL_PROVIDERS).holder(fields["npi"]) not in (None, own):
         raise declared(asked.endpoint, "BadRequestError", {"message": "npi is already in use"})
     return fields
@@ -74,7 +72,7 @@ def _fields(asked: Asked, own: str | None = None) -> Record:
 @answers("pre_encounter.organization_external_providers.v_1.get_multi")
 def list_external_providers(asked: Asked) -> Record:
     query = asked.query
-    kind = query.choice("type", choices("OrganizationExternalProviderType"))
+    kind = query.choice("type", values_of("OrganizationExternalProviderType"))
     number = query.text("npi")
     first, last = query.text("first_name") or "", query.text("last_name") or ""
 

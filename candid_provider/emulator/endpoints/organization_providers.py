@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from candid_provider.emulator.answers import invalid, missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed, given
 from candid_provider.emulator.endpoints.events import emit
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.given import (
-    LONG_ADDRESS,
-    Rule,
-    address,
-    changed,
-    check,
-    is_day,
-    is_flag,
-    is_npi,
-    is_text,
-    list_of,
-    one_of,
-    shape,
-)
+from candid_provider.emulator.given import check, is_day, is_npi
 from candid_provider.emulator.organization import CLINICIANS
 from candid_provider.emulator.paging import page_of
 from candid_provider.emulator.state import State
@@ -56,48 +44,9 @@ PROVIDERS: Final = Kind("provider", "organization_provider_id", count=lambda _: 
 _IDENTIFIERS: Final = Kind("provider_identifier", "identifier_id")
 
 
-_LICENSES: Final = """
-    MD NP PA LMFT LCPC LCSW PMHNP FNP LPCC DO RD SLP APRN LPC PHD PSYD LMSW LMHC OTHER_MASTERS BCBA UNKNOWN RPH
-    PHT LAC LMT DC ND MA PT IBCLC RN DPT LCMHC CNM RNFA ACSW APC BCABA BHA OD DPM DA DDS DEH DMD PTA LCADC LCAT
-    LCMHCS LCMHCA LCSWA LICSW LISW LMFTS LMFTA LPCI LSCSW MHCA MHT RBT RCSWI RHMCI LPN OTD OMS MFTA APCC DNP
-    AGNPBC ANP FNPPP LCSWR ALC RMFTI LAMFT LPCA LSWI CSW CPC LGMFT LLPC PLPC PLMFT LMHCA CIT CT MFT LSW PLMHP
-    PCMSW LMHP OTR/L RPA COTA CRNP SLP-CF NP-C PA-C AMFT CDN CGC CNS MDPHD AuD ATC LAT OTA LSSP SLPA EdD SWT
-    IMFT RT
-"""
-
-
-def _is_address(value: Any) -> str | None:
-    if not isinstance(value, dict) or value.get("address_type") != "DEFAULT":
-        return "must have address and address_type"
-    return LONG_ADDRESS(value.get("address"))
-
-
-def _is_qualification(value: Any) -> str | None:
-    """An order to add, update or remove an identifier; to create a provider there is only the first."""
-    if not isinstance(value, dict):
-        return "must be an object"
-    way = value.get("type", "add")
-    if way == "remove":
-        return is_text(value.get("value"))
-    if way == "update":
-        given = value.get("identifier_value")
-        return is_text(value.get("identifier_id")) or (_is_identifier(given) if given is not None else None)
-    known = one_of(("MCR", "MCD"))(value.get("identifier_code"))
-    return known or _is_identifier(value.get("identifier_value")) if way == "add" else "has an unknown type"
-
-
-_is_identifier: Final = shape("type", "state", "provider_number")
-_RULES: Final[dict[str, Rule]] = {
+_RULES: Final = {
     "npi": is_npi,
-    "is_rendering": is_flag,
-    "is_billing": is_flag,
-    **dict.fromkeys((*_NAMES, "tax_id", "taxonomy_code"), is_text),
-    "provider_type": one_of(("INDIVIDUAL", "ORGANIZATION")),
-    "license_type": one_of(_LICENSES.split()),
-    "addresses": list_of(_is_address),
-    "employment_start_date": is_day,
-    "employment_termination_date": is_day,
-    "qualifications": list_of(_is_qualification),
+    **dict.fromkeys(("employment_start_date", "employment_termination_date"), is_day),
 }
 _NEEDED: Final = ("npi", "is_rendering", "is_billing", "provider_type", "license_type", "qualifications")
 
@@ -146,27 +95,21 @@ def get_provider(asked: Asked) -> Record:
 
 @answers("organization_providers.v_3.create")
 def create_provider(asked: Asked) -> Record:
-    body, providers = _body(asked), asked.state.of(PROVIDERS)
-    given = changed(dict.fromkeys(_RULES), body, _RULES)
-    given["qualifications"] = _qualifications(asked, [], body["qualifications"])
-    provider = providers.add({"organization_provider_id": providers.new_id(), **given})
+    check(asked, _RULES)
+    providers = asked.state.of(PROVIDERS)
+    fields = completed(asked)
+    fields["qualifications"] = _qualifications(asked, [], fields["qualifications"])
+    provider = providers.add({"organization_provider_id": providers.new_id(), **fields})
     return _told(asked, "Created", provider)
 
 
 @answers("organization_providers.v_3.update")
 def update_provider(asked: Asked) -> Record:
-    provider, body = provider_of(asked), _body(asked)
-    qualifications = _qualifications(asked, provider["qualifications"], body.get("qualifications") or [])
-    provider = changed(provider, body, _RULES) | {"qualifications": qualifications}
+    provider = provider_of(asked)
+    check(asked, _RULES, needed=_NEEDED)
+    qualifications = _qualifications(asked, provider["qualifications"], asked.body.get("qualifications") or [])
+    provider = provider | given(asked) | {"qualifications": qualifications}
     return _told(asked, "Updated", asked.state.of(PROVIDERS).put(provider))
-
-
-def _body(asked: Asked) -> Record:
-    body = check(asked, _RULES, needed=_NEEDED)
-    if not body.get("addresses"):
-        return body
-    rows = [{"address": address(row["address"]), "address_type": "DEFAULT"} for row in body["addresses"]]
-    return {**body, "addresses": rows}
 
 
 def _told(asked: Asked, happened: str, provider: Record) -> Record:

@@ -9,54 +9,14 @@ import msgspec
 from candid_provider.emulator.answers import declared, missing, not_found
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed, fields_of, given, values_of
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.given import (
-    LONG_ADDRESS,
-    Rule,
-    address,
-    changed,
-    check,
-    is_filled,
-    is_npi,
-    is_text,
-    list_of,
-    one_of,
-)
+from candid_provider.emulator.given import check, is_filled, is_npi
 from candid_provider.emulator.organization import FACILITIES
 from candid_provider.emulator.paging import page
 from candid_provider.emulator.state import State
 
-_PLACES: Final = """
-    01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 31 32 33 34 41 42 49 50 51 52 53 54
-    55 56 57 58 60 61 62 65 71 72 81 99
-"""
-_PLACE_CODES: Final = tuple(_PLACES.split())
-_PHYSICAL: Final = ("si", "bu", "wi", "wa", "lvl", "co", "ro", "bd", "ve", "ho", "ca", "rd", "area", "jdn")
-_TYPES: Final = """
-    DX CVDX CATH ECHO GIDX ENDOS RADDX RADO RNEU HOSP CHR GACH MHSP PSYCHF RH RHAT RHII RHMAD RHPI RHPIH RHPIMS
-    RHPIVS RHYAD HU BMTU CCU CHEST EPIL ER ETU HD HLAB INLAB OUTLAB HRAD HUSCS ICU PEDICU PEDNICU INPHARM MBL
-    NCCS NS OUTPHARM PEDU PHU RHU SLEEP NCCF SNF OF ALL AMPUT BMTC BREAST CANC CAPC CARD PEDCARD COAG CRS DERM
-    ENDO PEDE ENT FMC GI PEDGI GIM GYN HEM PEDHEM HTN IEC INFD PEDID INV LYMPH MGEN NEPH PEDNEPH NEUR OB OMS
-    ONCL PEDHO OPH OPTC ORTHO HAND PAINCL PC PEDC PEDRHEUM POD PREV PROCTO PROFF PROS PSI PSY RHEUM SPMED SU PLS
-    URO TR TRAVEL WND RTF PRC SURF DADDR MOBL AMB PHARM ACC COMM CSC PTRES SCHOOL UPC WORK
-"""
-_RULES: Final[dict[str, Rule]] = {
-    "name": is_filled,
-    "aliases": list_of(is_text),
-    "description": is_text,
-    "external_id": is_filled,
-    "npi": is_npi,
-    "place_of_service_code": one_of(_PLACE_CODES),
-    "clia_number": is_text,
-    "mammography_certification_number": is_text,
-    "status": one_of(("active", "inactive", "suspended")),
-    "operational_status": one_of("CHIKOU"),
-    "mode": one_of(("instance", "kind")),
-    "type": one_of(_TYPES.split()),
-    "physical_type": one_of(_PHYSICAL),
-    "telecoms": list_of(is_text),
-    "address": LONG_ADDRESS,
-}
+_RULES: Final = {"name": is_filled, "external_id": is_filled, "npi": is_npi}
 _NEEDED: Final = ("name", "aliases", "telecoms", "address")
 
 
@@ -70,7 +30,7 @@ def _index(_: State, external_id: str) -> int | None:
 
 def _make(state: State, index: int) -> Record:
     known: Record = msgspec.json.decode(state.organization.facilities[index])
-    given = {
+    filled = {
         "name": known["organization_name"],
         "aliases": [f"Site {index + 1}"],
         "external_id": _external_id(index),
@@ -82,7 +42,8 @@ def _make(state: State, index: int) -> Record:
         "telecoms": [],
         "address": known["address"],
     }
-    return {"organization_service_facility_id": known["service_facility_id"], **dict.fromkeys(_RULES), **given}
+    unset = dict.fromkeys(fields_of("OrganizationServiceFacilityCreate"))
+    return {"organization_service_facility_id": known["service_facility_id"], **unset, **filled}
 
 
 SITES: Final = Kind(
@@ -98,7 +59,10 @@ SITES: Final = Kind(
 @answers("organization_service_facilities.v_2.get_multi")
 def list_facilities(asked: Asked) -> Record:
     query, rows = asked.query, asked.state.of(SITES)
-    name, place = (query.text("name") or "").casefold(), query.choice("place_of_service_code", _PLACE_CODES)
+    name, place = (
+        (query.text("name") or "").casefold(),
+        query.choice("place_of_service_code", values_of("FacilityTypeCode")),
+    )
     ids, external = query.texts("organization_service_facility_ids"), query.texts("external_ids")
     ours = query.uuid("organization_id") in (None, asked.state.organization.id)
 
@@ -134,16 +98,16 @@ def get_facility_by_external_id(asked: Asked) -> Record:
 
 @answers("organization_service_facilities.v_2.create")
 def create_facility(asked: Asked) -> Record:
-    sites, body = asked.state.of(SITES), _body(asked, None)
-    given = changed(dict.fromkeys(_RULES), body, _RULES)
-    return sites.add({"organization_service_facility_id": sites.new_id(), **given})
+    _check(asked, None)
+    sites = asked.state.of(SITES)
+    return sites.add({"organization_service_facility_id": sites.new_id(), **completed(asked)})
 
 
 @answers("organization_service_facilities.v_2.update")
 def update_facility(asked: Asked) -> Record:
     site = get_facility(asked)
-    body = _body(asked, site["organization_service_facility_id"])
-    return asked.state.of(SITES).put(changed(site, body, _RULES))
+    _check(asked, site["organization_service_facility_id"])
+    return asked.state.of(SITES).put(site | given(asked))
 
 
 @answers("organization_service_facilities.v_2.delete")
@@ -151,9 +115,8 @@ def delete_facility(asked: Asked) -> None:
     asked.state.of(SITES).remove(get_facility(asked)["organization_service_facility_id"])
 
 
-def _body(asked: Asked, own: str | None) -> Record:
-    body = check(asked, _RULES, needed=_NEEDED)
-    external = body.get("external_id")
+def _check(asked: Asked, own: str | None) -> None:
+    check(asked, _RULES, needed=_NEEDED)
+    external = asked.body.get("external_id")
     if external is not None and asked.state.of(SITES).holder(external) not in (None, own):
         raise declared(asked.endpoint, "EntityConflictError", {"entity_name": "organization service facility"})
-    return {**body, "address": address(body["address"])} if "address" in body else body

@@ -8,11 +8,11 @@ from uuid import UUID
 from candid_provider.emulator.answers import declared, pre_encounter_not_found
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.patients import PATIENTS, number_of_mrn, with_mrn
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, next_version
-from candid_provider.emulator.models import written
 from candid_provider.emulator.paging import page_of
 from candid_provider.emulator.people import mrn
 from candid_provider.emulator.state import State
@@ -53,7 +53,7 @@ MERGES: Final = Kind(
     },
     versioned=True,
 )
-_MERGE: Final = Resource(MERGES, "Patient merge", "MutablePatientMerge")
+_MERGE: Final = Resource(MERGES, "Patient merge")
 
 
 def _merges_of(state: State, number: str) -> list[Record]:
@@ -88,7 +88,7 @@ def alternatives_of(state: State, number: str) -> list[str]:
 
 @answers("pre_encounter.patient_merges.v_1.create")
 def create_merge(asked: Asked) -> Record:
-    fields, state = written(asked, _MERGE.model), asked.state
+    fields, state = completed(asked), asked.state
     alternative, primary = fields["alternative_patient_mrn"], fields["primary_patient_mrn"]
     problem = None
     if alternative == primary:
@@ -111,7 +111,7 @@ def list_merges_of(asked: Asked) -> list[Record]:
 
 @answers("pre_encounter.patient_merges.v_1.search")
 def search_merges(asked: Asked) -> Record:
-    wanted = written(asked, "PatientMergeSearchRequest")["mrns"]
+    wanted = completed(asked)["mrns"]
     found = {merge["id"]: merge for number in wanted for merge in _merges_of(asked.state, number)}
     return page_of(asked, [merge for merge in found.values() if not merge["deactivated"]])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from candid_provider.emulator import encounters, settlements
 from candid_provider.emulator.answers import missing, unprocessable
@@ -10,7 +10,6 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints import allocations, references
-from candid_provider.emulator.endpoints.fields import choice, choices, instant, positive
 from candid_provider.emulator.endpoints.invoices import invoice_of_payment, known_invoice, payment_of_invoice
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.transactions import Listing, change, found, numbered, targeted
@@ -22,9 +21,7 @@ SOURCES: Final = (
     *("MANUAL_ENTRY", "CHARGEBEE", "SQUARE", "STRIPE", "ELATION", "CEDAR", "HEALTHIE", "REALLOCATION"),
     *("PHREESIA", "INSTAMED", "SHERPA_HEALTH", "LOCKBOX"),
 )
-_OWN_SOURCES: Final = ("MANUAL_ENTRY", "PHREESIA", "SHERPA_HEALTH", "LOCKBOX")
 _METHODS: Final = {"cash": None, "card": None, "check": "check_number", "money_order": "money_order_serial_number"}
-_RESTRICTIONS: Final = ("billing_provider_npi", "service_facility_id")
 
 
 def _moment(state: State, index: int) -> int:
@@ -70,7 +67,7 @@ _LISTING: Final = Listing(PATIENT_PAYMENT, "payment_timestamp", ("payment_source
 def list_payments(asked: Asked) -> Record:
     query, state = asked.query, asked.state
     seeded, fits = targeted(asked, PAYMENTS)
-    sources, unattributed = choices(query, "sources", SOURCES), query.boolean("unattributed")
+    sources, unattributed = query.choices("sources", SOURCES), query.boolean("unattributed")
     source_id, invoice = query.text("source_internal_id"), query.uuid("invoice_id")
     if source_id is not None:
         seeded = within(seeded, numbered(source_id, _source_id))
@@ -110,10 +107,10 @@ def create_payment(asked: Asked) -> Record:
         "patient_payment_id": identifier,
         "organization_id": state.organization.id,
         "source_internal_id": body.get("source_internal_id"),
-        "payment_source": choice(asked, "payment_source", body.get("payment_source"), _OWN_SOURCES) or "MANUAL_ENTRY",
-        "amount_cents": positive(asked, "amount_cents", body["amount_cents"]),
+        "payment_source": body.get("payment_source") or "MANUAL_ENTRY",
+        "amount_cents": body["amount_cents"],
         "patient_external_id": patient,
-        "payment_timestamp": instant(asked, "payment_timestamp"),
+        "payment_timestamp": body.get("payment_timestamp"),
         "payment_note": body.get("payment_note"),
         "allocations": allocations.resolve(asked, identifier, patient),
         "invoice": known_invoice(asked, body.get("invoice")),
@@ -125,19 +122,14 @@ def create_payment(asked: Asked) -> Record:
     return record
 
 
-def _method(asked: Asked, detail: Any) -> Record | None:
+def _method(asked: Asked, detail: Record | None) -> Record | None:
     if detail is None:
         return None
-    where = "payment_method_detail"
-    method = detail.get("payment_method") if isinstance(detail, dict) else None
-    if not isinstance(method, dict) or method.get("type") not in _METHODS:
-        raise unprocessable(asked.endpoint, f"{where}.payment_method", "must be cash, check, card or money_order")
+    method = detail["payment_method"]
     needed = _METHODS[method["type"]]
-    if needed and not method.get(needed):
-        raise unprocessable(asked.endpoint, f"{where}.payment_method.{needed}", "is required")
     facility = detail.get("organization_service_facility_id")
-    if facility is not None and references.facility(asked, str(facility)) is None:
-        raise missing(asked.endpoint, str(facility))
+    if facility is not None and references.facility(asked, facility) is None:
+        raise missing(asked.endpoint, facility)
     known = {"type": method["type"]} | ({needed: method[needed]} if needed else {})
     if method["type"] == "card":
         known["authorization_number"] = method.get("authorization_number")
@@ -146,12 +138,9 @@ def _method(asked: Asked, detail: Any) -> Record | None:
 
 
 def check_restrictions(asked: Asked) -> None:
-    """Restrictions of what a credit may be used for are of known kinds, and none is said twice."""
-    pairs = []
-    for number, row in enumerate(asked.body.get("allocation_restrictions") or ()):
-        where = f"allocation_restrictions.{number}"
-        choice(asked, f"{where}.restriction_type", row.get("restriction_type") or "", _RESTRICTIONS)
-        pairs.append((row["restriction_type"], row.get("restriction_value")))
+    """No restriction of what a credit may be used for is said twice."""
+    restrictions = asked.body.get("allocation_restrictions") or ()
+    pairs = [(row["restriction_type"], row["restriction_value"]) for row in restrictions]
     if len(set(pairs)) != len(pairs):
         raise unprocessable(asked.endpoint, "allocation_restrictions", "must be unique")
 

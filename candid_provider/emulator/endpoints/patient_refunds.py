@@ -10,7 +10,6 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints import allocations, references
-from candid_provider.emulator.endpoints.fields import choice, choices, instant, positive
 from candid_provider.emulator.endpoints.invoices import known_invoice
 from candid_provider.emulator.endpoints.patient_payments import SOURCES, check_restrictions
 from candid_provider.emulator.endpoints.registry import answers
@@ -60,7 +59,7 @@ _LISTING: Final = Listing(PATIENT_REFUND, "refund_timestamp", _SORTS)
 def list_refunds(asked: Asked) -> Record:
     query = asked.query
     seeded, fits = targeted(asked, REFUNDS)
-    sources, invoice = choices(query, "sources", SOURCES), query.uuid("invoice_id")
+    sources, invoice = query.choices("sources", SOURCES), query.uuid("invoice_id")
     if invoice is not None or query.boolean("unattributed") or (sources and "MANUAL_ENTRY" not in sources):
         seeded = range(0)
 
@@ -90,13 +89,13 @@ def create_refund(asked: Asked) -> Record:
         "organization_id": state.organization.id,
         "source_internal_id": None,
         "refund_source": "MANUAL_ENTRY",
-        "amount_cents": positive(asked, "amount_cents", body["amount_cents"]),
+        "amount_cents": body["amount_cents"],
         "patient_external_id": patient,
-        "refund_timestamp": instant(asked, "refund_timestamp"),
+        "refund_timestamp": body.get("refund_timestamp"),
         "refund_note": body.get("refund_note"),
         "allocations": allocations.resolve(asked, identifier, patient),
         "invoice": known_invoice(asked, body.get("invoice")),
-        "refund_reason": choice(asked, "refund_reason", body.get("refund_reason"), REFUND_REASONS),
+        "refund_reason": body.get("refund_reason"),
     }
     if body.get("raise_on_overdraft"):
         _refuse_overdraft(asked, record["allocations"], patient)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from candid_provider.emulator.answers import invalid
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Collection, Record
+from candid_provider.emulator.completion import blank_record
 from candid_provider.emulator.endpoints.coverages import COVERAGES
 from candid_provider.emulator.endpoints.organization_external_providers import EXTERNAL_PROVIDERS
 from candid_provider.emulator.endpoints.patient_merges import merged_into
@@ -17,7 +18,6 @@ from candid_provider.emulator.endpoints.patients import PATIENT, PATIENTS, with_
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import active, in_order, small, sorting
 from candid_provider.emulator.instants import moment_of
-from candid_provider.emulator.models import blank_record
 from candid_provider.emulator.paging import page, page_of
 from candid_provider.emulator.state import State
 

@@ -8,10 +8,10 @@ from candid_provider.emulator import pre_encounter
 from candid_provider.emulator.answers import declared, pre_encounter_not_found
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Collection, Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.endpoints.metadata_schemas import check_metadata
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import LARGE, Resource, conflict, next_version
-from candid_provider.emulator.models import written
 from candid_provider.emulator.people import mrn
 from candid_provider.emulator.state import State
 
@@ -50,7 +50,7 @@ PATIENTS: Final = Kind(
     versioned=True,
     deactivated=lambda state: pre_encounter.deactivated_rows(state.world.patients),
 )
-PATIENT: Final = Resource(PATIENTS, "Patient", "MutablePatient", lambda patient: {"patient_id": patient["id"]})
+PATIENT: Final = Resource(PATIENTS, "Patient", lambda patient: {"patient_id": patient["id"]})
 
 
 def with_mrn(state: State, number: str) -> Record | None:
@@ -92,12 +92,12 @@ def scan_patients(asked: Asked) -> list[Record]:
 @answers("pre_encounter.patients.v_1.create")
 def create_patient(asked: Asked) -> Record:
     patients = asked.state.of(PATIENTS)
-    return _created(asked, written(asked, "MutablePatient") | {"mrn": _free_mrn(patients)})
+    return _created(asked, completed(asked) | {"mrn": _free_mrn(patients)})
 
 
 @answers("pre_encounter.patients.v_1.create_with_mrn")
 def create_patient_with_mrn(asked: Asked) -> Record:
-    fields = written(asked, "MutablePatientWithMrn")
+    fields = completed(asked)
     if not 0 < len(fields["mrn"]) <= _LONGEST_MRN:
         raise declared(
             asked.endpoint, "BadRequestError", {"message": f"mrn must have 1 to {_LONGEST_MRN} characters"}
@@ -111,7 +111,7 @@ def create_patient_with_mrn(asked: Asked) -> Record:
 def update_patient(asked: Asked) -> Record:
     patient = PATIENT.found(asked)
     next_version(asked, patient)
-    fields = written(asked, "MutablePatient")
+    fields = completed(asked)
     _check(asked, fields, patient["id"])
     return PATIENT.updated(asked, patient, fields)
 

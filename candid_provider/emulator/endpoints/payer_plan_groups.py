@@ -10,7 +10,6 @@ from candid_provider.emulator.answers import declared, missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints import references
-from candid_provider.emulator.endpoints.fields import choice, choices
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.organization import payer_name
 from candid_provider.emulator.paging import page_of, sorted_by
@@ -65,7 +64,7 @@ def _filter(asked: Asked) -> Callable[[Record], bool]:
     query = asked.query
     names, payers = set(query.texts("plan_group_name")), set(query.texts("payer_uuid"))
     numbers, ids = set(query.texts("payer_id")), set(query.texts("payer_plan_group_id"))
-    kinds, active = choices(query, "plan_type", _PLAN_TYPES), query.boolean("is_active")
+    kinds, active = query.choices("plan_type", _PLAN_TYPES), query.boolean("is_active")
     # Payer groups cannot be listed or made: no plan is in one.
     group = query.uuid("payer_group_id")
 
@@ -123,7 +122,7 @@ def _given(asked: Asked, identifier: str) -> Record:
     return {
         "plan_group_name": body["plan_group_name"],
         "payer_uuid": payer["payer_uuid"],
-        "plan_type": choice(asked, "plan_type", body["plan_type"], _PLAN_TYPES),
+        "plan_type": body["plan_type"],
         "payer_plan_group_id": identifier,
         "payer": payer,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from candid_provider.emulator.answers import error, missing
 from candid_provider.emulator.asked import Asked
@@ -10,10 +10,8 @@ from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints.inside_encounters import author
 from candid_provider.emulator.endpoints.organization_providers import provider_of, required
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.given import check, one_of
 
 ATTACHMENTS: Final = Kind("provider_attachment", "provider_attachment_id")
-_TYPES: Final = ("W9", "PECOS_RECORD", "BANK_LETTER_OR_VOIDED_CHECK")
 
 
 def _of(asked: Asked, provider: Record) -> list[Record]:
@@ -28,8 +26,7 @@ def list_attachments(asked: Asked) -> list[Record]:
 
 @answers("organization_providers.v_3.upload_attachment")
 def upload(asked: Asked) -> str:
-    provider, state = provider_of(asked), asked.state
-    body: dict[str, Any] = check(asked, {"file_type": one_of(_TYPES)})
+    provider, state, body = provider_of(asked), asked.state, asked.body
     if any(record["file_type"] == body["file_type"] for record in _of(asked, provider)):
         raise error(409, "EntityConflictError", {"entity_name": "provider attachment"})
     attachments, file = state.of(ATTACHMENTS), body["attachment_file"]

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from candid_provider.emulator import encounters, organization
-from candid_provider.emulator.answers import missing, unprocessable
+from candid_provider.emulator.answers import missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints import encounter_kinds
@@ -110,10 +110,8 @@ def identified_payer(asked: Asked, identifier: Record) -> Record:
     """The payer named by its UUID, or by number and name together (names are not unique, nor are numbers)."""
     state = asked.state
     if identifier["type"] == "payer_uuid":
-        return required_payer(asked, str(identifier.get("value")))
-    if identifier["type"] != "payer_info":
-        raise unprocessable(asked.endpoint, "payer_identifier.type", "is not one of the known values")
-    number, name = str(identifier.get("payer_id")), identifier.get("payer_name")
+        return required_payer(asked, identifier["value"])
+    number, name = identifier["payer_id"], identifier["payer_name"]
     index = int(number) - 10_000 if number.isascii() and number.isdigit() else -1
     if not 0 <= index < state.config.payers or name != organization.payer_name(index):
         raise missing(asked.endpoint, number)

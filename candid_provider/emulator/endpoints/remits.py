@@ -12,7 +12,6 @@ from candid_provider.emulator.answers import missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints.eras import adjustments_of, claim_of_era, paid_for, posted_at
-from candid_provider.emulator.endpoints.fields import choices
 from candid_provider.emulator.endpoints.references import Claimed, derived_id, find_line
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.paging import page_of
@@ -72,7 +71,7 @@ def _era_payment(state: State, found: Claimed, era: Record) -> Record:
 def list_transactions(asked: Asked) -> Record:
     query, found = asked.query, _required(asked)
     remits, ids = set(query.texts("era_payment_id")), set(query.texts("transaction_id"))
-    types = choices(query, "transaction_type", _TYPES)
+    types = query.choices("transaction_type", _TYPES)
     rows = [
         row
         for row in _transactions(asked.state, found)

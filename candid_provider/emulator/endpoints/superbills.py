@@ -16,26 +16,20 @@ from candid_provider.emulator import documents
 from candid_provider.emulator.answers import unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.feed import Feed
-from candid_provider.emulator.given import SHORT_ADDRESS, check, is_day, is_filled, is_flag, one_of
+from candid_provider.emulator.given import check, is_filled
 from candid_provider.emulator.ranges import within
 
 SUPERBILLS: Final = Kind("superbill", "superbill_id")
-_RULES: Final = {
-    "patient_external_id": is_filled,
-    "date_range_min": is_day,
-    "date_range_max": is_day,
-    "pay_to_address": SHORT_ADDRESS,
-    "output_format": one_of(("DOCX", "PDF")),
-    "include_merged_patient_data": is_flag,
-}
 
 
 @answers("superbills.v_1.create_superbill")
 def create_superbill(asked: Asked) -> Record:
-    body = check(asked, _RULES)
+    check(asked, {"patient_external_id": is_filled})
+    body = completed(asked)
     first, last = (date.fromisoformat(body[name]) for name in ("date_range_min", "date_range_max"))
     if last < first:
         raise unprocessable(asked.endpoint, "date_range_max", "must not be before date_range_min")

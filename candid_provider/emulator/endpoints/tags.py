@@ -7,10 +7,10 @@ from typing import Final
 from candid_provider.emulator.answers import unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.data import milliseconds
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.endpoints.versioned import Resource, active, latest_version
-from candid_provider.emulator.models import written
 from candid_provider.emulator.paging import page_of
 from candid_provider.emulator.state import State
 
@@ -40,7 +40,7 @@ TAGS: Final = Kind(
     seeded=lambda _, text: _VALUES.index(text) if text in _VALUES else None,
     versioned=True,
 )
-_TAG: Final = Resource(TAGS, "Tag", "MutableTag", lambda tag: {"tag_id": tag["id"]})
+_TAG: Final = Resource(TAGS, "Tag", lambda tag: {"tag_id": tag["id"]})
 
 
 @answers("pre_encounter.tags.v_1.get_all")
@@ -56,7 +56,7 @@ def get_tag(asked: Asked) -> Record:
 @answers("pre_encounter.tags.v_1.create")
 def create_tag(asked: Asked) -> Record:
     """Add a tag; one that exists already is answered as it is."""
-    fields = written(asked, _TAG.model)
+    fields = completed(asked)
     holder = asked.state.of(TAGS).holder(fields["value"])
     return _TAG.created(asked, fields) if holder is None else _TAG.found(asked, holder)
 
@@ -65,7 +65,7 @@ def create_tag(asked: Asked) -> Record:
 def update_tag(asked: Asked) -> Record:
     tag = _TAG.found(asked)
     latest_version(asked, tag)
-    fields = written(asked, _TAG.model)
+    fields = completed(asked)
     if asked.state.of(TAGS).holder(fields["value"]) not in (None, tag["id"]):
         raise unprocessable(asked.endpoint, "value", "is another tag's")
     return _TAG.updated(asked, tag, fields)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from candid_provider.emulator import task_records
 from candid_provider.emulator.answers import declared, invalid, missing, not_emulated
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Collection, Kind, Record
+from candid_provider.emulator.completion import given
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.encounters import index_of_external_id
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.feed import Feed
-from candid_provider.emulator.given import changed, check, is_filled, is_flag, is_text, is_uuid, one_of
+from candid_provider.emulator.given import check, is_filled
 from candid_provider.emulator.organization import CLINICIANS
 from candid_provider.emulator.paging import page, page_of, sorted_by
 from candid_provider.emulator.ranges import within
@@ -172,17 +173,8 @@ def list_actions(asked: Asked) -> Record:
 
 @answers("tasks.v_3.create")
 def create_task(asked: Asked) -> Record:
-    body = check(
-        asked,
-        {
-            "task_type": one_of(TYPES),
-            "category": one_of(CATEGORIES),
-            "description": is_filled,
-            "work_queue_id": is_text,
-            "assignee_user_id": is_uuid,
-            "blocks_claim_submission": is_flag,
-        },
-    )
+    check(asked, {"description": is_filled})
+    body = asked.body
     encounter = asked.state.of(ENCOUNTERS).get(body["encounter_id"])
     if encounter is None:
         raise missing(asked.endpoint, body["encounter_id"])
@@ -214,12 +206,12 @@ def _new(asked: Asked, body: Record, encounter: Record, now: str) -> Record:
 @answers("tasks.v_3.update")
 def update_task(asked: Asked) -> Record:
     task = get_task(asked)
-    rules = {"status": one_of(STATUSES), "assignee_user_id": is_uuid, "blocks_claim_submission": is_flag}
-    body: dict[str, Any] = check(asked, rules, needed=("status", "blocks_claim_submission"))
+    body = given(asked)
+    check(asked, {}, needed=("status", "blocks_claim_submission"))
     if body.get("status") in DEPRECATED:
         content = {"deprecated_status": body["status"]}
         raise declared(asked.endpoint, "TaskUpdatedToDeprecatedStatusError", content)
-    task = changed(task, body, ("status", "blocks_claim_submission"))
+    task = task | {name: body[name] for name in ("status", "blocks_claim_submission") if name in body}
     if "assignee_user_id" in body:
         task["assignments"] = [{**row, "assignee_user_id": body["assignee_user_id"]} for row in task["assignments"]]
     at = asked.state.clock.tick()

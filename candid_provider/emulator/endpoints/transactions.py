@@ -12,7 +12,7 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.clock import EPOCH
 from candid_provider.emulator.collection import Collection, Kind, Record
 from candid_provider.emulator.endpoints import references
-from candid_provider.emulator.endpoints.fields import choice, instant, updated
+from candid_provider.emulator.endpoints.fields import updated
 from candid_provider.emulator.endpoints.invoices import known_invoice
 from candid_provider.emulator.feed import Key, Sorted
 from candid_provider.emulator.paging import page, page_of, sorted_by
@@ -86,11 +86,10 @@ def change(asked: Asked, record: Record, *, dated: str, note: str, invoice: str 
     body = asked.body
     changed = dict(record)
     if body.get(dated) is not None:
-        changed[dated] = instant(asked, dated)
+        changed[dated] = body[dated]
     changed[note] = updated(asked, note, record[note])
     if "refund_reason" in record:
         changed["refund_reason"] = updated(asked, "refund_reason", record["refund_reason"])
-        choice(asked, "refund_reason", changed["refund_reason"], REFUND_REASONS)
     if invoice is not None:
         changed[invoice] = known_invoice(asked, updated(asked, invoice, record[invoice]))
     return changed

@@ -22,14 +22,13 @@ _HOUR: Final = 3_600_000_000
 
 @dataclass(frozen=True, eq=False)
 class Resource:
-    """A resource of pre_encounter: its records, what messages call one, the model of what a caller may write.
+    """A resource of pre_encounter: its records, and what messages call one.
 
     `told` gives the payload of the events that tell of a record, for the resources that have events.
     """
 
     kind: Kind
     title: str
-    model: str
     told: Callable[[Record], dict[str, Any]] | None = None
 
     def rows(self, asked: Asked) -> Collection:

@@ -11,7 +11,7 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints import references
-from candid_provider.emulator.endpoints.fields import choice, choices, moment, positive
+from candid_provider.emulator.endpoints.fields import positive
 from candid_provider.emulator.endpoints.non_insurance_payers import required
 from candid_provider.emulator.endpoints.references import Claimed
 from candid_provider.emulator.endpoints.registry import answers
@@ -30,13 +30,6 @@ _PATIENT_REASONS: Final = (
     *("SMALL_BALANCE", "CHARITY_OR_FINANCIAL_ASSISTANCE", "PATIENT_EXPERIENCE_OR_SERVICE_RECOVERY"),
     *("OON_COURTESY_ADJUSTMENT", "PROMPT_PAY_DISCOUNT", "BAD_DEBT", "COLLECTION_AGENCY", "OTHER", "UNKNOWN"),
     *("UNCOLLECTIBLE_OR_NON_BILLABLE", "DECEASED", "BANKRUPTCY"),
-)
-_PAYER_REASONS: Final = (
-    *("SMALL_BALANCE", "OON_WRITE_OFF", "NO_AUTHORIZATION_REFERRAL", "TIMELY_FILING", "STALE_DATE"),
-    *("TIMELY_FILING_LATE_ENCOUNTER", "CREDENTIALING_OR_CONTRACTING", "NON_COVERED_MAX_BENEFIT"),
-    *("NOT_MEDICALLY_NECESSARY", "BUNDLED_OR_INCLUSIVE", "UNCOLLECTIBLE_OR_NON_BILLABLE", "EFFORTS_EXHAUSTED"),
-    *("ADMINISTRATIVE_WRITE_OFF", "CASE_RATE_OR_CAPITATED", "OTHER", "UNKNOWN", "CONTRACTUAL_ADJUSTMENT"),
-    *("PRIMARY_PAID_MAX_BENEFITS", "INTEREST"),
 )
 _ACCOUNTS: Final = {
     "patient": PATIENT_ADJUSTMENTS,
@@ -89,7 +82,7 @@ _LISTING: Final = Listing(WRITE_OFF, "write_off_timestamp", ("amount_cents", "wr
 def list_write_offs(asked: Asked) -> Record:
     query, state = asked.query, asked.state
     claim, line = query.uuid("claim_id"), query.uuid("service_line_id")
-    patient, kinds = query.text("patient_external_id"), choices(query, "account_types", _ACCOUNT_TYPES)
+    patient, kinds = query.text("patient_external_id"), query.choices("account_types", _ACCOUNT_TYPES)
     others = query.uuid("payer_uuid"), query.uuid("billing_provider_id")
     plain = not any(others) and (not kinds or "PATIENT" in kinds)
     seeded = range(WRITE_OFFS.total(state.world)) if plain else range(0)
@@ -168,58 +161,48 @@ def _enter(state: State, record: Record) -> None:
 
 def _created(asked: Asked, where: str, row: Record) -> Record:
     kind = row["type"]
-    if kind not in _ACCOUNTS:
-        raise unprocessable(asked.endpoint, f"{where}.type", "is not one of the known values")
-    reasons = _PATIENT_REASONS if kind == "patient" else _PAYER_REASONS
     shared = {
         "type": kind,
         "write_off_id": "",
-        "write_off_timestamp": moment(asked, f"{where}.write_off_timestamp", row.get("write_off_timestamp")),
+        "write_off_timestamp": row["write_off_timestamp"],
         "write_off_note": row.get("write_off_note"),
-        "write_off_reason": choice(asked, f"{where}.write_off_reason", row.get("write_off_reason") or "", reasons),
+        "write_off_reason": row["write_off_reason"],
         "custom_write_off_reason": row.get("custom_write_off_reason"),
         "reverts_write_off_id": None,
         "reverted_by_write_off_id": None,
-        "amount_cents": positive(asked, f"{where}.amount_cents", row.get("amount_cents")),
+        "amount_cents": positive(asked, f"{where}.amount_cents", row["amount_cents"]),
     }
-    return shared | _SPECIFIC[kind](asked, where, row)
+    return shared | _SPECIFIC[kind](asked, row)
 
 
 def _line(asked: Asked, row: Record) -> tuple[Claimed, str]:
-    identifier = str(row.get("service_line_id")).lower()
+    identifier = row["service_line_id"]
     known = references.find_line(asked.state, identifier)
     if known is None:
         raise missing(asked.endpoint, identifier)
     return known, identifier
 
 
-def _of_patient(asked: Asked, _: str, row: Record) -> Record:
+def _of_patient(asked: Asked, row: Record) -> Record:
     known, line = _line(asked, row)
     return {"patient_external_id": known.patient, "claim_id": known.claim["claim_id"], "service_line_id": line}
 
 
-def _of_third_party(asked: Asked, _: str, row: Record) -> Record:
+def _of_third_party(asked: Asked, row: Record) -> Record:
     _known, line = _line(asked, row)
-    return {"non_insurance_payer": required(asked, row.get("non_insurance_payer_id")), "service_line_id": line}
+    return {"non_insurance_payer": required(asked, row["non_insurance_payer_id"]), "service_line_id": line}
 
 
-def _of_insurance(asked: Asked, where: str, row: Record) -> Record:
-    payer, target = row.get("payer_identifier"), row.get("write_off_target")
-    if not isinstance(payer, dict) or "type" not in payer:
-        raise unprocessable(asked.endpoint, f"{where}.payer_identifier", "must name a payer")
-    if not isinstance(target, dict):
-        raise unprocessable(asked.endpoint, f"{where}.write_off_target", "is required")
-    kind, value = target.get("type"), str(target.get("value")).lower()
+def _of_insurance(asked: Asked, row: Record) -> Record:
+    kind, value = row["write_off_target"]["type"], row["write_off_target"]["value"]
     exists: dict[Any, Callable[[], Any]] = {
         "service_line_id": lambda: references.find_line(asked.state, value),
         "claim_id": lambda: references.find_claim(asked.state, value),
         "billing_provider_id": lambda: references.bills(asked, value),
     }
-    if kind not in exists:
-        raise unprocessable(asked.endpoint, f"{where}.write_off_target.type", "is not one of the known values")
     if not exists[kind]():
         raise missing(asked.endpoint, value)
-    known = references.identified_payer(asked, payer)
+    known = references.identified_payer(asked, row["payer_identifier"])
     return {"payer": known, "write_off_target": {"type": kind, "value": value}}
 
 
