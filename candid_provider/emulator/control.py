@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from candid_provider.emulator.answers import Refusal, json_response
+from candid_provider.emulator.answers import json_response
 from candid_provider.emulator.endpoints.claim_views import views_of
 from candid_provider.emulator.endpoints.encounter_kinds import TAGS
 from candid_provider.emulator.faults import BadRule, Faults
@@ -30,58 +30,45 @@ _PAGE: Final = 1000
 
 def create_app(emulation: Emulation) -> Starlette:
     """The control routes of one emulation."""
+    tokens, state = emulation.tokens, emulation.state
+    return Starlette(
+        routes=[
+            _route("health", lambda: {"status": "ok"}),
+            _route("stats", emulation.stats),
+            _route("markers", lambda: {"markers": MARKERS}),
+            _route("openapi.json", description),
+            _route("views", lambda: {"views": views_of(state)}),
+            _route("tags", lambda: {"tags": TAGS}),
+            _route("tokens/revoke", lambda: {"revoked": tokens.revoke()}, "POST"),
+            _clock_route(emulation),
+            *_fault_routes(emulation.faults),
+            *_request_routes(emulation.received),
+            Route("/{path:path}", _unknown, methods=["GET", "POST", "DELETE"]),
+        ]
+    )
 
-    async def health(_: Request) -> Response:
-        return json_response({"status": "ok"})
 
-    async def stats(_: Request) -> Response:
-        return json_response(emulation.stats())
+def _route(name: str, content: Callable[[], Any], method: str = "GET") -> Route:
+    async def show(_: Request) -> Response:
+        return json_response(content())
 
-    async def markers(_: Request) -> Response:
-        return json_response({"markers": MARKERS})
+    return Route(f"{PREFIX}/{name}", show, methods=[method])
 
-    async def revoke(_: Request) -> Response:
-        return json_response({"revoked": emulation.tokens.revoke()})
 
+async def _unknown(request: Request) -> Response:
+    return json_response({"detail": f"{request.url.path} is none of the emulator's own routes"}, 404)
+
+
+def _clock_route(emulation: Emulation) -> Route:
     async def clock(request: Request) -> Response:
         try:
             if request.method == "POST":
                 _set_clock(emulation, await request.json())
         except ValueError as problem:
             return json_response({"detail": str(problem)}, 422)
-        except Refusal as refusal:
-            return json_response(refusal.body, refusal.status)
         return json_response({"now": emulation.state.now(), "speed": emulation.state.clock.speed})
 
-    async def unknown(request: Request) -> Response:
-        return json_response({"detail": f"{request.url.path} is none of the emulator's own routes"}, 404)
-
-    return Starlette(
-        routes=[
-            Route(f"{PREFIX}/health", health),
-            Route(f"{PREFIX}/stats", stats),
-            Route(f"{PREFIX}/markers", markers),
-            Route(f"{PREFIX}/openapi.json", _describe),
-            Route(f"{PREFIX}/clock", clock, methods=["GET", "POST"]),
-            Route(f"{PREFIX}/views", _shown(lambda: {"views": views_of(emulation.state)})),
-            Route(f"{PREFIX}/tags", _shown(lambda: {"tags": TAGS})),
-            Route(f"{PREFIX}/tokens/revoke", revoke, methods=["POST"]),
-            *_fault_routes(emulation.faults),
-            *_request_routes(emulation.received),
-            Route("/{path:path}", unknown, methods=["GET", "POST", "DELETE"]),
-        ]
-    )
-
-
-def _shown(content: Callable[[], Any]) -> Callable[[Request], Awaitable[Response]]:
-    async def show(_: Request) -> Response:
-        return json_response(content())
-
-    return show
-
-
-async def _describe(_: Request) -> Response:
-    return json_response(description())
+    return Route(f"{PREFIX}/clock", clock, methods=["GET", "POST"])
 
 
 def _set_clock(emulation: Emulation, order: Any) -> None:
