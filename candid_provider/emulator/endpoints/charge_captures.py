@@ -15,6 +15,7 @@ from candid_provider.emulator.endpoints.charge_kinds import (
     DATA_FIELDS,
 )
 from candid_provider.emulator.endpoints.encounter_checks import check_references
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.pre_encounter_sources import sourced
 from candid_provider.emulator.endpoints.registry import answers
 
@@ -23,10 +24,7 @@ _PLAIN: Final = ("ehr_source_url", "originating_system", "claim_creation_categor
 
 @answers("charge_capture.v_1.get")
 def get(asked: Asked) -> Record:
-    record = asked.state.of(CHARGES).get(asked.id)
-    if record is None:
-        raise not_found(asked.id)
-    return record
+    return found(asked, CHARGES)
 
 
 @answers("charge_capture.v_1.create")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from candid_provider.emulator.answers import Refusal, declared, not_found
+from candid_provider.emulator.answers import Refusal, declared
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints.claim_lives import keep
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS, encounter_of_diagnosis
 from candid_provider.emulator.endpoints.encounter_lines import POINTERS, PRIMARY, diagnosis
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 
 _REQUIRED: Final = ("code_type", "code")
@@ -19,9 +20,7 @@ _REQUIRED: Final = ("code_type", "code")
 @answers("diagnoses.create")
 def create(asked: Asked) -> Record:
     given = asked.body
-    record = asked.state.of(ENCOUNTERS).get(given["encounter_id"])
-    if record is None:
-        raise not_found(given["encounter_id"])
+    record = found(asked, ENCOUNTERS, given["encounter_id"])
     # Of diagnoses.update Candid declares that there is one primary diagnosis at most; it must hold here too.
     if given["code_type"] in PRIMARY and (other := _primary(record, None)):
         raise Refusal(422, {"detail": f"the encounter has a primary diagnosis already: {other}"})

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
 from candid_provider.emulator.answers import Refusal, declared, not_found, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints.encounter_kinds import CONTROL_NUMBERS, ENCOUNTERS, TAGS
-from candid_provider.emulator.endpoints.lookups import fetched, is_emulated
-from candid_provider.emulator.organization import FACILITIES, payer_id, payer_name
+from candid_provider.emulator.endpoints.lookups import fetched
+from candid_provider.emulator.organization import payer_id, payer_name
 
 _CASH: Final = frozenset({"cash", "cash pay", "self pay"})
 SUBSCRIBERS: Final = ("subscriber_primary", "subscriber_secondary", "subscriber_tertiary")
@@ -44,7 +42,7 @@ def _check_schemas(asked: Asked, instances: list[Record]) -> None:
         schema_id = str(instance["schema_id"])
         if schema_id in seen:
             errors.append({"type": "multiple_instances_for_schema", "schema_id": schema_id})
-        elif is_emulated("custom_schemas.v_1.get"):
+        else:
             errors += _faults(asked, schema_id, instance.get("content") or {})
         seen.add(schema_id)
     if errors:
@@ -118,7 +116,7 @@ def _check_cash(asked: Asked, name: str) -> None:
 
 
 def _check_group(asked: Asked, group_id: str | None, payer_uuid: str) -> None:
-    if group_id is None or not is_emulated("payer_plan_groups.v_1.get"):
+    if group_id is None:
         return
     group = fetched(asked, "payer_plan_groups.v_1.get", group_id)
     if group is None:
@@ -144,13 +142,12 @@ def facility_of(asked: Asked, facility_id: str | None) -> Record | None:
     """The organization's service facility with an id."""
     if facility_id is None:
         return None
-    if is_emulated("organization_service_facilities.v_2.get"):
-        found = fetched(asked, "organization_service_facilities.v_2.get", facility_id)
-        if found is not None:
-            return {"organization_name": found["name"], "npi": found["npi"], "service_facility_id": facility_id} | {
-                "address": found["address"]
-            }
-    number = asked.state.world.ids.index("facility", facility_id, FACILITIES)
-    if number is None:
+    known = fetched(asked, "organization_service_facilities.v_2.get", facility_id)
+    if known is None:
         raise not_found(facility_id)
-    return msgspec.json.decode(asked.state.organization.facilities[number], type=Record)
+    return {
+        "organization_name": known["name"],
+        "npi": known["npi"],
+        "service_facility_id": facility_id,
+        "address": known["address"],
+    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from candid_provider.emulator.answers import missing, not_emulated
+from candid_provider.emulator.answers import not_emulated
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.clock import EPOCH
 from candid_provider.emulator.collection import Collection, Kind, Record
@@ -71,14 +71,6 @@ def _order(moment: str | None, undated: int) -> int:
     if moment is None:
         return undated
     return (datetime.fromisoformat(moment) - EPOCH) // timedelta(microseconds=1)
-
-
-def found(asked: Asked, kind: Kind) -> Record:
-    """The transaction that the path names; 404 if there is none."""
-    record = asked.state.of(kind).get(asked.id)
-    if record is None:
-        raise missing(asked.endpoint, asked.id)
-    return record
 
 
 def change(asked: Asked, record: Record, *, dated: str, note: str, invoice: str | None = None) -> Record:
