@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from typing import Any, Final
 
 from candid_provider.emulator.answers import Refusal
@@ -93,11 +92,6 @@ def path_of(names: str, shape: Record) -> tuple[str, ...] | None:
 def matching(wanted: Iterable[Condition], row: Record) -> bool:
     """Whether all conditions hold for a row."""
     return all(condition.holds(row) for condition in wanted)
-
-
-def keeping(wanted: list[Condition]) -> Callable[[Record], bool] | None:
-    """A test of rows; None if every row passes."""
-    return partial(matching, wanted) if wanted else None
 
 
 def value_at(row: Record, path: tuple[str, ...]) -> Any:

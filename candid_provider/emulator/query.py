@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from candid_provider.emulator.answers import invalid
-from candid_provider.emulator.clock import EPOCH
+from candid_provider.emulator.instants import moment_of
 
 
 class Query:
@@ -82,12 +82,11 @@ class Query:
         if text is None:
             return None
         try:
-            value = datetime.fromisoformat(text)
+            return moment_of(text)
         except ValueError:
             raise invalid(name, "must be an ISO 8601 date-time") from None
-        if value.tzinfo is None:
-            raise invalid(name, "must have a UTC offset")
-        return (value - EPOCH) // timedelta(microseconds=1)
+        except TypeError:
+            raise invalid(name, "must have a UTC offset") from None
 
     def required_instant(self, name: str) -> int:
         value = self.instant(name)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from candid_provider.emulator import eligibility
-from candid_provider.emulator.answers import declared, missing, unprocessable
+from candid_provider.emulator.answers import declared, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.completion import completed
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.query import Query
 from candid_provider.emulator.state import State
@@ -65,9 +66,7 @@ def _matches(given: Record, wanted: Record, when: int | None) -> bool:
 
 @answers("eligibility.v_2.get_by_id")
 def get_check(asked: Asked) -> Record:
-    record = asked.state.of(AVAILITY_CHECKS).get(asked.id)
-    if record is None:
-        raise missing(asked.endpoint, asked.id)
+    record = found(asked, AVAILITY_CHECKS)
     return _result(asked.state, record)
 
 

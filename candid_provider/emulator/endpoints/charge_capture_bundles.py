@@ -20,6 +20,7 @@ from candid_provider.emulator.endpoints.charge_kinds import (
     index_of_charge,
 )
 from candid_provider.emulator.endpoints.encounter_kinds import BUNDLED, UNSUCCESSFUL_EVERY, bundle_status
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.feed import Key
 from candid_provider.emulator.paging import page
@@ -33,10 +34,7 @@ _MOST_STATUSES_SEEN: Final = 20_000
 
 @answers("charge_capture_bundles.v_1.get")
 def get(asked: Asked) -> Record:
-    record = asked.state.of(BUNDLES).get(asked.id)
-    if record is None:
-        raise not_found(asked.id)
-    return record
+    return found(asked, BUNDLES)
 
 
 @answers("charge_capture_bundles.v_1.resolve_charge_creation_error")

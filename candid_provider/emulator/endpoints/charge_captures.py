@@ -13,9 +13,9 @@ from candid_provider.emulator.endpoints.charge_kinds import (
     BUNDLES,
     CHANGES,
     CHARGES,
-    STATUSES,
 )
-from candid_provider.emulator.endpoints.encounter_checks import check_choices, check_values
+from candid_provider.emulator.endpoints.encounter_checks import check_references
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.pre_encounter_sources import sourced
 from candid_provider.emulator.endpoints.registry import answers
 
@@ -24,10 +24,7 @@ _PLAIN: Final = ("ehr_source_url", "originating_system", "claim_creation_categor
 
 @answers("charge_capture.v_1.get")
 def get(asked: Asked) -> Record:
-    record = asked.state.of(CHARGES).get(asked.id)
-    if record is None:
-        raise not_found(asked.id)
-    return record
+    return found(asked, CHARGES)
 
 
 @answers("charge_capture.v_1.create")
@@ -69,16 +66,8 @@ def _create(asked: Asked, patient_external_id: str, data: Record) -> Record:
 
 
 def _check(asked: Asked, data: Record) -> None:
-    given = asked.body
-    if given.get("status") is not None and given["status"] not in STATUSES:
-        raise unprocessable(asked.endpoint, "status", "is not one of the known values")
-    if not isinstance(data, dict):
-        raise unprocessable(asked.endpoint, "data", "must be an object")
-    for name in ("charge_external_id", "patient_external_id", *_PLAIN[:-1]):
-        if not isinstance(given.get(name), str | None):
-            raise unprocessable(asked.endpoint, name, "must be a string")
-    check_choices(asked, data)
-    check_values(asked, {"schema_instances": given.get("metadata")})
+    check_references(asked, data)
+    check_references(asked, {"schema_instances": asked.body.get("metadata")})
 
 
 def _served(data: Record) -> Any:

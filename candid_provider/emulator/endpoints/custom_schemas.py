@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from candid_provider.emulator.answers import Refusal, declared, missing, unprocessable
+from candid_provider.emulator.answers import Refusal, declared, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.completion import given
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.given import check, is_filled
 from candid_provider.emulator.state import State
@@ -36,10 +37,7 @@ def list_schemas(asked: Asked) -> Record:
 
 @answers("custom_schemas.v_1.get")
 def get_schema(asked: Asked) -> Record:
-    schema = asked.state.of(SCHEMAS).get(asked.id)
-    if schema is None:
-        raise missing(asked.endpoint, asked.id)
-    return schema
+    return found(asked, SCHEMAS)
 
 
 @answers("custom_schemas.v_1.create")

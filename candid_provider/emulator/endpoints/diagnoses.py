@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from candid_provider.emulator.answers import Refusal, declared, not_found, unprocessable
+from candid_provider.emulator.answers import Refusal, declared
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints.claim_lives import keep
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS, encounter_of_diagnosis
-from candid_provider.emulator.endpoints.encounter_lines import CODE_TYPES, POINTERS, PRIMARY, diagnosis
+from candid_provider.emulator.endpoints.encounter_lines import POINTERS, PRIMARY, diagnosis
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 
 _REQUIRED: Final = ("code_type", "code")
-_INDICATORS: Final = ("YES", "NO", "UNKNOWN", "NOT_APPLICABLE")
 
 
 @answers("diagnoses.create")
 def create(asked: Asked) -> Record:
     given = asked.body
-    record = asked.state.of(ENCOUNTERS).get(given["encounter_id"])
-    if record is None:
-        raise not_found(given["encounter_id"])
-    _check(asked)
+    record = found(asked, ENCOUNTERS, given["encounter_id"])
     # Of diagnoses.update Candid declares that there is one primary diagnosis at most; it must hold here too.
     if given["code_type"] in PRIMARY and (other := _primary(record, None)):
         raise Refusal(422, {"detail": f"the encounter has a primary diagnosis already: {other}"})
@@ -32,15 +29,6 @@ def create(asked: Asked) -> Record:
     record["diagnoses"].append(made)
     keep(asked.state, record, at)
     return made
-
-
-def _check(asked: Asked) -> None:
-    given = asked.body
-    if given.get("code_type") is not None and given["code_type"] not in CODE_TYPES:
-        raise unprocessable(asked.endpoint, "code_type", "is not one of the known values")
-    indicator = given.get("present_on_admission_indicator")
-    if indicator is not None and indicator not in _INDICATORS:
-        raise unprocessable(asked.endpoint, "present_on_admission_indicator", "is not one of the known values")
 
 
 def _primary(record: Record, itself: str | None) -> str | None:
@@ -64,7 +52,6 @@ def _found(asked: Asked) -> tuple[Record, Record]:
 def update(asked: Asked) -> Record:
     record, row = _found(asked)
     given = asked.body
-    _check(asked)
     if given.get("code_type") in PRIMARY and (other := _primary(record, row["diagnosis_id"])):
         content = {
             "existing_primary_diagnosis_id": other,

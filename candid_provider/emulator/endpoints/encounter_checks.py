@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
 from candid_provider.emulator.answers import Refusal, declared, not_found, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints.encounter_kinds import CONTROL_NUMBERS, ENCOUNTERS, TAGS
-from candid_provider.emulator.endpoints.encounter_lines import check_dates
-from candid_provider.emulator.endpoints.lookups import fetched, is_emulated
-from candid_provider.emulator.organization import FACILITIES, payer_id, payer_name
+from candid_provider.emulator.endpoints.lookups import fetched
+from candid_provider.emulator.organization import payer_id, payer_name
 
-_CHOICES: Final = {
-    "billable_status": ("BILLABLE", "NOT_BILLABLE"),
-    "responsible_party": ("INSURANCE_PAY", "SELF_PAY", "UNKNOWN"),
-    "submission_expectation": ("TARGET_PROFESSIONAL", "TARGET_INSTITUTIONAL"),
-    "synchronicity": ("Synchronous", "Asynchronous"),
-}
-_DATES: Final = (
-    *("date_of_service", "end_date_of_service", "admission_date", "discharge_date", "accident_date"),
-    *("onset_of_current_illness_or_symptom_date", "last_menstrual_period_date", "initial_treatment_date"),
-)
-_GENDERS: Final = ("male", "female", "other", "not_given", "unknown")
 _CASH: Final = frozenset({"cash", "cash pay", "self pay"})
 SUBSCRIBERS: Final = ("subscriber_primary", "subscriber_secondary", "subscriber_tertiary")
 
@@ -34,31 +20,10 @@ def refused(asked: Asked, message: str) -> Refusal:
     return declared(asked.endpoint, "UnprocessableEntityError", {"message": message})
 
 
-def check_values(asked: Asked, given: Record, *, new: bool = True) -> None:
-    """Values that can be, whatever the encounter holds otherwise."""
-    check_choices(asked, given)
-
-
-def check_choices(asked: Asked, given: Record) -> None:
-    """Values that are among the known ones."""
-    for name, known in _CHOICES.items():
-        if given.get(name) is not None and given[name] not in known:
-            raise unprocessable(asked.endpoint, name, "is not one of the known values")
-    check_dates(asked, given, _DATES)
-    for name in ("patient", *SUBSCRIBERS):
-        person = given.get(name)
-        if person is not None:
-            _check_person(asked, person, name)
+def check_references(asked: Asked, given: Record) -> None:
+    """Tags that there are, and instances that fit their schemas."""
     _check_tags(asked, given.get("tag_ids") or [])
     _check_schemas(asked, given.get("schema_instances") or [])
-
-
-def _check_person(asked: Asked, person: Any, where: str) -> None:
-    if not isinstance(person, dict):
-        raise unprocessable(asked.endpoint, where, "must be an object")
-    if person.get("gender") is not None and person["gender"] not in _GENDERS:
-        raise unprocessable(asked.endpoint, f"{where}.gender", "is not one of the known values")
-    check_dates(asked, person, ("date_of_birth",), f"{where}.")
 
 
 def _check_tags(asked: Asked, names: list[str]) -> None:
@@ -77,7 +42,7 @@ def _check_schemas(asked: Asked, instances: list[Record]) -> None:
         schema_id = str(instance["schema_id"])
         if schema_id in seen:
             errors.append({"type": "multiple_instances_for_schema", "schema_id": schema_id})
-        elif is_emulated("custom_schemas.v_1.get"):
+        else:
             errors += _faults(asked, schema_id, instance.get("content") or {})
         seen.add(schema_id)
     if errors:
@@ -110,8 +75,8 @@ def check_unique(asked: Asked, external_id: str | None, itself: str | None = Non
     """No two encounters share an external id."""
     if external_id is None:
         return
-    if not isinstance(external_id, str) or not external_id:
-        raise unprocessable(asked.endpoint, "external_id", "must be a string that is not empty")
+    if not external_id:
+        raise unprocessable(asked.endpoint, "external_id", "must not be empty")
     if asked.state.of(ENCOUNTERS).holder(external_id) not in (None, itself):
         raise declared(asked.endpoint, "EncounterExternalIdUniquenessError", {"external_id": external_id})
 
@@ -134,17 +99,11 @@ def payers_of(asked: Asked, given: Record) -> dict[str, str]:
     return found
 
 
-def _payer(asked: Asked, card: Any, name: str) -> str:
-    where = f"{name}.insurance_card"
-    if not isinstance(card, dict):
-        raise unprocessable(asked.endpoint, where, "must be an object")
-    for field in ("member_id", "payer_name", "payer_id"):
-        if not isinstance(card.get(field), str):
-            raise unprocessable(asked.endpoint, f"{where}.{field}", "is required")
+def _payer(asked: Asked, card: Record, name: str) -> str:
     _check_cash(asked, card["payer_name"])
     number = int(card["payer_id"]) - int(payer_id(0)) if card["payer_id"].isdecimal() else -1
     if not 0 <= number < asked.state.config.payers or payer_name(number) != card["payer_name"]:
-        raise refused(asked, f"{where}: payer_id and payer_name are none of Candid's payers")
+        raise refused(asked, f"{name}.insurance_card: payer_id and payer_name are none of Candid's payers")
     payer_uuid = asked.state.world.ids.uuid("payer", number)
     _check_group(asked, card.get("payer_plan_group_id"), payer_uuid)
     return payer_uuid
@@ -157,7 +116,7 @@ def _check_cash(asked: Asked, name: str) -> None:
 
 
 def _check_group(asked: Asked, group_id: str | None, payer_uuid: str) -> None:
-    if group_id is None or not is_emulated("payer_plan_groups.v_1.get"):
+    if group_id is None:
         return
     group = fetched(asked, "payer_plan_groups.v_1.get", group_id)
     if group is None:
@@ -183,13 +142,12 @@ def facility_of(asked: Asked, facility_id: str | None) -> Record | None:
     """The organization's service facility with an id."""
     if facility_id is None:
         return None
-    if is_emulated("organization_service_facilities.v_2.get"):
-        found = fetched(asked, "organization_service_facilities.v_2.get", facility_id)
-        if found is not None:
-            return {"organization_name": found["name"], "npi": found["npi"], "service_facility_id": facility_id} | {
-                "address": found["address"]
-            }
-    number = asked.state.world.ids.index("facility", facility_id, FACILITIES)
-    if number is None:
+    known = fetched(asked, "organization_service_facilities.v_2.get", facility_id)
+    if known is None:
         raise not_found(facility_id)
-    return msgspec.json.decode(asked.state.organization.facilities[number], type=Record)
+    return {
+        "organization_name": known["name"],
+        "npi": known["npi"],
+        "service_facility_id": facility_id,
+        "address": known["address"],
+    }

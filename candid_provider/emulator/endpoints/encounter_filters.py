@@ -14,7 +14,7 @@ from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints.claim_lives import owner_of, rows_owned_by
 from candid_provider.emulator.endpoints.encounter_kinds import TAGS, queued_rows, tag_of, tagged_rows
-from candid_provider.emulator.endpoints.lookups import fetched, is_emulated
+from candid_provider.emulator.endpoints.lookups import fetched
 from candid_provider.emulator.organization import CLINICIANS, payer_name
 from candid_provider.emulator.people import person
 from candid_provider.emulator.ranges import between, within
@@ -114,7 +114,7 @@ def _alternatives(asked: Asked, patient_id: str) -> list[str]:
     """The ids of the patients who turned out to be this one."""
     merges = "pre_encounter.patient_merges.v_1.get_all_by_mrn"
     patient = fetched(asked, "pre_encounter.patients.v_1.get", patient_id)
-    if patient is None or not is_emulated(merges):
+    if patient is None:
         return []
     rows = [row for row in fetched(asked, merges, patient["mrn"]) or [] if not row["deactivated"]]
     names = {row["alternative_patient_mrn"] for row in rows if row["primary_patient_mrn"] == patient["mrn"]}
@@ -123,7 +123,7 @@ def _alternatives(asked: Asked, patient_id: str) -> list[str]:
 
 def _patient_with(asked: Asked, mrn: str) -> Record | None:
     by_mrn = "pre_encounter.patients.v_1.get_by_mrn"
-    found: Record | None = fetched(asked, by_mrn, mrn) if is_emulated(by_mrn) else None
+    found: Record | None = fetched(asked, by_mrn, mrn)
     return found
 
 

@@ -55,7 +55,7 @@ def served(given: Record) -> str | None:
 
 def order(asked: Asked, given: Record, *, itself: str | None = None) -> Order:
     """An order for what a caller sent; refused for what the caller has to mend."""
-    encounter_checks.check_values(asked, given)
+    encounter_checks.check_references(asked, given)
     encounter_checks.check_unique(asked, given["external_id"], itself)
     encounter_checks.check_control_number(asked, given.get("external_claim_submission"))
     payers = encounter_checks.payers_of(asked, given)

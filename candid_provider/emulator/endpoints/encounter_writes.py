@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from candid_provider.emulator.answers import declared, not_found, unprocessable
+from candid_provider.emulator.answers import declared, not_found
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.data import microseconds
@@ -61,24 +61,18 @@ def checked(asked: Asked, given: Record, *, pointers: bool = True) -> Order:
 
 def _universal(asked: Asked, *, either: bool = True) -> Record:
     given: Record = asked.body
-    encounter_checks.check_values(asked, given)
     if either and not given.get("rendering_provider") and not given.get("attending_provider"):
         raise declared(asked.endpoint, "EncounterRenderingOrAttendingProviderRequired", {})
     return given | {"diagnoses": _coded(asked, given.get("health_care_code_information") or {})}
 
 
 def _coded(asked: Asked, codes: Record) -> list[Record]:
-    try:
-        rows = [(codes.get("principal_diagnosis"), "principal_diagnosis_code_qualifier", "primary_diagnosis_code")]
-        for item in codes.get("other_diagnosis_information") or []:
-            rows.append((item, "other_diagnosis_code_qualifier", "other_diagnosis"))
-        admitting = codes.get("admitting_diagnosis")
-        rows.append((admitting, "admitting_diagnosis_code_qualifier", "admitting_diagnosis_code"))
-        return [{"code_type": item[qualifier], "code": item[code]} for item, qualifier, code in rows if item]
-    except KeyError as problem:
-        raise unprocessable(asked.endpoint, "health_care_code_information", f"{problem} is required") from None
-    except TypeError:
-        raise unprocessable(asked.endpoint, "health_care_code_information", "has a part of a wrong type") from None
+    rows = [(codes.get("principal_diagnosis"), "principal_diagnosis_code_qualifier", "primary_diagnosis_code")]
+    for item in codes.get("other_diagnosis_information") or []:
+        rows.append((item, "other_diagnosis_code_qualifier", "other_diagnosis"))
+    admitting = codes.get("admitting_diagnosis")
+    rows.append((admitting, "admitting_diagnosis_code_qualifier", "admitting_diagnosis_code"))
+    return [{"code_type": item[qualifier], "code": item[code]} for item, qualifier, code in rows if item]
 
 
 @answers("encounters.v_4.update", "encounters.v_4.update_universal")
@@ -87,7 +81,7 @@ def update(asked: Asked) -> Record:
     record = rows.get(asked.id)
     if record is None:
         raise not_found(asked.id)
-    encounter_checks.check_values(asked, given, new=False)
+    encounter_checks.check_references(asked, given)
     encounter_checks.check_unique(asked, given.get("external_id"), record["encounter_id"])
     payers = encounter_checks.payers_of(asked, given)
     order_of_diagnoses = _diagnoses(asked, record)

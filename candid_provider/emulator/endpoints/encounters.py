@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from candid_provider.emulator.answers import not_found
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Collection, Record
 from candid_provider.emulator.endpoints.encounter_filters import Filters, filters_of
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.feed import Feed, Key, Sorted
 from candid_provider.emulator.paging import page
@@ -57,7 +57,4 @@ def _by_service(asked: Asked, rows: Collection, filters: Filters) -> Feed:
 
 @answers("encounters.v_4.get")
 def get_encounter(asked: Asked) -> Record:
-    record = asked.state.of(ENCOUNTERS).get(asked.id)
-    if record is None:
-        raise not_found(asked.id)
-    return record
+    return found(asked, ENCOUNTERS)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from candid_provider.emulator import encounters
-from candid_provider.emulator.answers import not_found
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import EVENT_RETENTION, microseconds
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.paging import page
 from candid_provider.emulator.state import State
@@ -62,7 +62,4 @@ def list_events(asked: Asked) -> Record:
 
 @answers("events.v_1.get")
 def get_event(asked: Asked) -> Record:
-    record = asked.state.of(EVENTS).get(asked.id)
-    if record is None:
-        raise not_found(asked.id)
-    return record
+    return found(asked, EVENTS)

@@ -11,6 +11,7 @@ from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints import references
 from candid_provider.emulator.endpoints.fee_rates import RATES, SETS, in_effect
 from candid_provider.emulator.endpoints.fee_schedules import threshold_of
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.state import State
 
@@ -110,9 +111,7 @@ def get_match(asked: Asked) -> Record | None:
 @answers("fee_schedules.v_3.test_match")
 def test_match(asked: Asked) -> Record:
     point, line = _point(asked)
-    rate = asked.state.of(RATES).get(asked.path["rate_id"])
-    if rate is None:
-        raise missing(asked.endpoint, asked.path["rate_id"])
+    rate = found(asked, RATES, asked.path["rate_id"])
     values: dict[str, Record] = {
         "payer": {"value": point["payer_uuid"]},
         "geography": {"zip_code": point["zip_code"], "state": point["state"]},

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from candid_provider.emulator.answers import missing, unprocessable
+from candid_provider.emulator.answers import missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.completion import completed
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints.claim_lives import keep
 from candid_provider.emulator.endpoints.encounter_lines import POINTERS, diagnosis
@@ -20,32 +21,14 @@ from candid_provider.emulator.endpoints.registry import answers
 CODES: Final = Kind("health_care_codes", "encounter_id")
 _ENTRIES: Final = linked("health_care_code")
 _ON_ADMISSION: Final = "present_on_admission_indicator"
-# Fields of an entry that it must have; `?` marks one that it may have.
-_LISTS: Final = {
-    "other_diagnosis_information": f"other_diagnosis_code_qualifier other_diagnosis ?{_ON_ADMISSION}",
-    "patient_reasons_for_visit": "patient_reason_for_visit_code_qualifier patient_reason_for_visit",
-    "external_causes_of_injury": (
-        f"external_cause_of_injury_code_qualifier external_cause_of_injury_code ?{_ON_ADMISSION}"
-    ),
-    "other_procedure_information": "other_procedure_code_qualifier other_procedure_code other_procedure_date",
-    "occurrence_span_information": "occurrence_span_code_qualifier occurrence_span_code occurrence_span_date",
-    "occurrence_information": "occurrence_code_qualifier occurrence_code occurrence_date",
-    "treatment_code_information": "treatment_code_qualifier treatment_code",
-    "value_information": "value_code_qualifier value_code value_code_amount",
-    "condition_information": "condition_code_qualifier condition_code",
-}
-_SINGLES: Final = {
-    "principal_diagnosis": f"principal_diagnosis_code_qualifier primary_diagnosis_code ?{_ON_ADMISSION}",
-    "admitting_diagnosis": "admitting_diagnosis_code_qualifier admitting_diagnosis_code",
-    "diagnosis_related_groups": "diagnosis_related_group_code_qualifier diagnosis_related_group_code",
-    "principal_procedure": "principal_procedure_code_qualifier principal_procedure_code procedure_date",
-}
+_LISTS: Final = (
+    *("other_diagnosis_information", "patient_reasons_for_visit", "external_causes_of_injury"),
+    *("other_procedure_information", "occurrence_span_information", "occurrence_information"),
+    *("treatment_code_information", "value_information", "condition_information"),
+)
+_SINGLES: Final = ("principal_diagnosis", "admitting_diagnosis", "diagnosis_related_groups", "principal_procedure")
 _PRINCIPAL: Final = ("ABK", "BK")
 _OTHER: Final = ("ABF", "BF")
-_QUALIFIERS: Final = {
-    "principal_diagnosis_code_qualifier": _PRINCIPAL,
-    "other_diagnosis_code_qualifier": _OTHER,
-}
 _OTHERS: Final = "other_diagnosis_information"
 # How a diagnosis says what an entry says; it has no word for "clinically undetermined" (W).
 _INDICATORS: Final = {"Y": "YES", "N": "NO", "U": "UNKNOWN", "1": "NOT_APPLICABLE"}
@@ -91,9 +74,10 @@ def _of_diagnosis(diagnosis: Record, names: tuple[str, str], known: dict[str, Re
 def update_codes(asked: Asked) -> Record:
     encounter = encounter_of(asked, asked.id)
     codes = _codes(asked, encounter)
-    given = {name: _given(asked, name, codes) for name in (*_SINGLES, *_LISTS) if asked.body.get(name) is not None}
+    said = completed(asked)
+    given = {name: _given(asked, name, said[name], codes) for name in said if said[name] is not None}
     for name, rows in given.items():
-        made = [_made(asked, encounter, name, row) for row in rows]
+        made = [_made(asked, encounter, row) for row in rows]
         codes[name] = (made[0] if made else None) if name in _SINGLES else made
     if given.keys() & {"principal_diagnosis", _OTHERS}:
         _write_diagnoses(asked, encounter, codes)
@@ -101,45 +85,21 @@ def update_codes(asked: Asked) -> Record:
     return codes
 
 
-def _given(asked: Asked, name: str, codes: Record) -> list[Record]:
-    """The entries for a field, checked: nothing is written before all of them fit."""
-    value = asked.body[name]
-    if name in _SINGLES:
-        if not isinstance(value, dict) or "value" not in value:
-            raise unprocessable(asked.endpoint, name, "must be an object with a value")
-        value = [] if value["value"] is None else [value["value"]]
-    if not isinstance(value, list):
-        raise unprocessable(asked.endpoint, name, "must be a list")
-    present = codes[name] if name in _LISTS else [codes[name]] if codes[name] else []
+def _given(asked: Asked, name: str, said: Any, codes: Record) -> list[Record]:
+    """The entries for a field: nothing is written before all of them are known to be there, or new."""
+    single = name in _SINGLES
+    rows: list[Record] = ([] if said["value"] is None else [said["value"]]) if single else said
+    present = codes[name] if not single else [codes[name]] if codes[name] else []
     ids = {row["id"] for row in present}
-    for row in value:
-        _check(asked, name, row)
-        if row.get("id") is not None and row["id"] not in ids:
-            raise missing(asked.endpoint, str(row["id"]))
-    return value
+    for row in rows:
+        if row["id"] is not None and row["id"] not in ids:
+            raise missing(asked.endpoint, row["id"])
+    return rows
 
 
-def _fields(name: str) -> list[str]:
-    return (_SINGLES | _LISTS)[name].split()
-
-
-def _check(asked: Asked, name: str, row: Any) -> None:
-    if not isinstance(row, dict):
-        raise unprocessable(asked.endpoint, name, "must hold objects")
-    if not isinstance(row.get("id"), str | None):
-        raise unprocessable(asked.endpoint, f"{name}.id", "must be a UUID")
-    for field in _fields(name):
-        if not field.startswith("?") and not isinstance(row.get(field), str | dict):
-            raise unprocessable(asked.endpoint, f"{name}.{field}", "is required")
-    for field, allowed in _QUALIFIERS.items():
-        if field in row and row[field] not in allowed:
-            raise unprocessable(asked.endpoint, f"{name}.{field}", "is not one of the known values")
-
-
-def _made(asked: Asked, encounter: Record, name: str, row: Record) -> Record:
-    identifier = row.get("id") or link(asked.state, _ENTRIES, encounter)
-    entry = {"id": identifier, "encounter_id": encounter["encounter_id"]}
-    return entry | {field: row.get(field) for field in (field.removeprefix("?") for field in _fields(name))}
+def _made(asked: Asked, encounter: Record, row: Record) -> Record:
+    identifier = row["id"] or link(asked.state, _ENTRIES, encounter)
+    return row | {"id": identifier, "encounter_id": encounter["encounter_id"]}
 
 
 def _write_diagnoses(asked: Asked, encounter: Record, codes: Record) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from candid_provider.emulator.answers import declared, missing, not_emulated, unprocessable
+from candid_provider.emulator.answers import declared, not_emulated, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Record
 from candid_provider.emulator.endpoints import references
@@ -21,6 +21,7 @@ from candid_provider.emulator.endpoints.invoices import (
     made_by,
     status_of,
 )
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.feed import Feed, Key, Sorted
 from candid_provider.emulator.paging import page, page_of, sorted_by
@@ -103,10 +104,7 @@ def _filter(asked: Asked) -> Callable[[Record], bool]:
 
 @answers("import_invoice.v_1.get")
 def get_invoice(asked: Asked) -> Record:
-    record = asked.state.of(INVOICES).get(asked.id)
-    if record is None:
-        raise missing(asked.endpoint, asked.id)
-    return record
+    return found(asked, INVOICES)
 
 
 # --- writing

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from candid_provider.emulator.answers import missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints.claim_lives import keep
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.state import State
 
 
 def encounter_of(asked: Asked, identifier: str) -> Record:
     """The encounter with an id; refused if there is none."""
-    encounter = asked.state.of(ENCOUNTERS).get(identifier)
-    if encounter is None:
-        raise missing(asked.endpoint, identifier)
-    return encounter
+    return found(asked, ENCOUNTERS, identifier)
 
 
 def save(state: State, encounter: Record) -> None:

@@ -10,8 +10,9 @@ from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints import allocations, references
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.endpoints.transactions import Listing, change, found, targeted
+from candid_provider.emulator.endpoints.transactions import Listing, change, targeted
 from candid_provider.emulator.settlements import INSURANCE_PAYMENTS, INSURANCE_REFUNDS
 from candid_provider.emulator.state import State
 

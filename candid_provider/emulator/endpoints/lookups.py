@@ -1,18 +1,24 @@
-"""Records of other areas, asked for through the endpoints that answer them."""
+"""Records that a request names, and those of other areas, asked for through the endpoints that answer them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from candid_provider.emulator.answers import Refusal
+from candid_provider.emulator.answers import Refusal, missing
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.catalogue import endpoints
+from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints.registry import HANDLERS
 from candid_provider.emulator.query import Query
 
 
-def is_emulated(endpoint_id: str) -> bool:
-    return endpoint_id in HANDLERS
+def found(asked: Asked, kind: Kind, identifier: str | None = None) -> Record:
+    """The record that the path names, or that has another id; 404 if there is none."""
+    identifier = asked.id if identifier is None else identifier
+    record = asked.state.of(kind).get(identifier)
+    if record is None:
+        raise missing(asked.endpoint, identifier)
+    return record
 
 
 def fetched(asked: Asked, endpoint_id: str, identifier: str) -> Any:

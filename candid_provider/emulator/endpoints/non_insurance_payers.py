@@ -9,6 +9,7 @@ from candid_provider.emulator.answers import declared, missing, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints.fields import updated
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.references import derived_id
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.paging import page_of, sorted_by
@@ -67,10 +68,7 @@ def payer_of(state: State, draw: int) -> Record:
 
 def required(asked: Asked, identifier: Any) -> Record:
     """The payer that a body names; 404 if there is none."""
-    record = asked.state.of(NON_INSURANCE_PAYERS).get(str(identifier))
-    if record is None:
-        raise missing(asked.endpoint, str(identifier))
-    return record
+    return found(asked, NON_INSURANCE_PAYERS, str(identifier))
 
 
 # --- listing

@@ -11,9 +11,10 @@ from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints import allocations
 from candid_provider.emulator.endpoints.invoices import known_invoice
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.non_insurance_payers import payer_of, required
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.endpoints.transactions import Listing, change, found, numbered
+from candid_provider.emulator.endpoints.transactions import Listing, change, numbered
 from candid_provider.emulator.ranges import within
 from candid_provider.emulator.settlements import (
     NON_INSURANCE_PAYMENTS,

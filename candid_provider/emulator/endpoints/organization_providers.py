@@ -6,11 +6,12 @@ from typing import Final
 
 import msgspec
 
-from candid_provider.emulator.answers import invalid, missing, unprocessable
+from candid_provider.emulator.answers import invalid, unprocessable
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.completion import completed, given
 from candid_provider.emulator.endpoints.events import emit
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.given import check, is_day, is_npi
 from candid_provider.emulator.organization import CLINICIANS
@@ -82,10 +83,7 @@ def _fits(asked: Asked, provider: Record) -> bool:
 
 def provider_of(asked: Asked) -> Record:
     """The provider whose id is in the path."""
-    provider = asked.state.of(PROVIDERS).get(asked.id)
-    if provider is None:
-        raise missing(asked.endpoint, asked.id)
-    return provider
+    return found(asked, PROVIDERS)
 
 
 @answers("organization_providers.v_3.get")

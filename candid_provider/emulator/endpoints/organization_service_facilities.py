@@ -6,10 +6,11 @@ from typing import Final
 
 import msgspec
 
-from candid_provider.emulator.answers import declared, missing, not_found
+from candid_provider.emulator.answers import declared, not_found
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.completion import completed, fields_of, given, values_of
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.given import check, is_filled, is_npi
 from candid_provider.emulator.organization import FACILITIES
@@ -80,10 +81,7 @@ def list_facilities(asked: Asked) -> Record:
 
 @answers("organization_service_facilities.v_2.get")
 def get_facility(asked: Asked) -> Record:
-    site = asked.state.of(SITES).get(asked.id)
-    if site is None:
-        raise missing(asked.endpoint, asked.id)
-    return site
+    return found(asked, SITES)
 
 
 @answers("organization_service_facilities.v_2.get_by_external_id")

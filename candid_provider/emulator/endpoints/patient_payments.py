@@ -11,8 +11,9 @@ from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints import allocations, references
 from candid_provider.emulator.endpoints.invoices import invoice_of_payment, known_invoice, payment_of_invoice
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.endpoints.transactions import Listing, change, found, numbered, targeted
+from candid_provider.emulator.endpoints.transactions import Listing, change, numbered, targeted
 from candid_provider.emulator.ranges import within
 from candid_provider.emulator.settlements import PATIENT_PAYMENTS, PAYMENTS
 from candid_provider.emulator.state import State

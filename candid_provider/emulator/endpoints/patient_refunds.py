@@ -11,9 +11,10 @@ from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints import allocations, references
 from candid_provider.emulator.endpoints.invoices import known_invoice
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.patient_payments import SOURCES, check_restrictions
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.endpoints.transactions import REFUND_REASONS, Listing, change, found, targeted
+from candid_provider.emulator.endpoints.transactions import REFUND_REASONS, Listing, change, targeted
 from candid_provider.emulator.ledger import key_of
 from candid_provider.emulator.settlements import PATIENT_PAYMENTS, PAYMENTS, PREPAID_CENTS, REFUNDS
 from candid_provider.emulator.state import State

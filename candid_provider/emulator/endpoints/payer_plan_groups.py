@@ -6,10 +6,11 @@ from collections.abc import Callable
 from difflib import SequenceMatcher
 from typing import Final
 
-from candid_provider.emulator.answers import declared, missing
+from candid_provider.emulator.answers import declared
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints import references
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.organization import payer_name
 from candid_provider.emulator.paging import page_of, sorted_by
@@ -92,10 +93,7 @@ def _likeness(row: Record, text: str) -> float:
 
 @answers("payer_plan_groups.v_1.get")
 def get_plan_group(asked: Asked) -> Record:
-    record = asked.state.of(PLAN_GROUPS).get(asked.id)
-    if record is None:
-        raise missing(asked.endpoint, asked.id)
-    return record
+    return found(asked, PLAN_GROUPS)
 
 
 @answers("payer_plan_groups.v_1.create")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from candid_provider.emulator import organization
-from candid_provider.emulator.answers import not_found
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.paging import page
 
@@ -31,10 +31,7 @@ def list_payers(asked: Asked) -> Record:
 
 @answers("payers.v_4.get")
 def get_payer(asked: Asked) -> Record:
-    record = asked.state.of(PAYERS).get(asked.id)
-    if record is None:
-        raise not_found(asked.id)
-    return record
+    return found(asked, PAYERS)
 
 
 # --- version 3: the same payers, told less of

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from candid_provider.emulator.answers import error, missing
+from candid_provider.emulator.answers import error
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.endpoints.inside_encounters import author
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.organization_providers import provider_of, required
 from candid_provider.emulator.endpoints.registry import answers
 
@@ -46,10 +47,7 @@ def upload(asked: Asked) -> str:
 
 
 def _found(asked: Asked, identifier: str) -> Record:
-    record = asked.state.of(ATTACHMENTS).get(identifier)
-    if record is None:
-        raise missing(asked.endpoint, identifier)
-    return record
+    return found(asked, ATTACHMENTS, identifier)
 
 
 @answers("organization_providers.v_3.download_attachment")

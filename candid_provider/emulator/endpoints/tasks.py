@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from candid_provider.emulator import task_records
-from candid_provider.emulator.answers import declared, invalid, missing, not_emulated
+from candid_provider.emulator.answers import declared, invalid, not_emulated
 from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.collection import Collection, Kind, Record
 from candid_provider.emulator.completion import given
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.encounters import index_of_external_id
 from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.feed import Feed
 from candid_provider.emulator.given import check, is_filled
@@ -154,10 +155,7 @@ def _billed_by(asked: Asked) -> Iterable[Filter]:
 
 @answers("tasks.v_3.get")
 def get_task(asked: Asked) -> Record:
-    task = asked.state.of(TASKS).get(asked.id)
-    if task is None:
-        raise missing(asked.endpoint, asked.id)
-    return task
+    return found(asked, TASKS)
 
 
 @answers("tasks.v_3.get_actions")
@@ -175,9 +173,7 @@ def list_actions(asked: Asked) -> Record:
 def create_task(asked: Asked) -> Record:
     check(asked, {"description": is_filled})
     body = asked.body
-    encounter = asked.state.of(ENCOUNTERS).get(body["encounter_id"])
-    if encounter is None:
-        raise missing(asked.endpoint, body["encounter_id"])
+    encounter = found(asked, ENCOUNTERS, body["encounter_id"])
     at = asked.state.clock.tick()
     return asked.state.of(TASKS).add(_new(asked, body, encounter, microseconds(at)), at)
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 
-from candid_provider.emulator.answers import missing, not_emulated
+from candid_provider.emulator.answers import not_emulated
 from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.clock import EPOCH
 from candid_provider.emulator.collection import Collection, Kind, Record
 from candid_provider.emulator.endpoints import references
 from candid_provider.emulator.endpoints.fields import updated
 from candid_provider.emulator.endpoints.invoices import known_invoice
 from candid_provider.emulator.feed import Key, Sorted
+from candid_provider.emulator.instants import moment_of
 from candid_provider.emulator.paging import page, page_of, sorted_by
 from candid_provider.emulator.settlements import Series
 from candid_provider.emulator.state import State
@@ -68,17 +67,7 @@ def _by_date(state: State, rows: Collection, seeded: range, field: str, *, desce
 
 
 def _order(moment: str | None, undated: int) -> int:
-    if moment is None:
-        return undated
-    return (datetime.fromisoformat(moment) - EPOCH) // timedelta(microseconds=1)
-
-
-def found(asked: Asked, kind: Kind) -> Record:
-    """The transaction that the path names; 404 if there is none."""
-    record = asked.state.of(kind).get(asked.id)
-    if record is None:
-        raise missing(asked.endpoint, asked.id)
-    return record
+    return undated if moment is None else moment_of(moment)
 
 
 def change(asked: Asked, record: Record, *, dated: str, note: str, invoice: str | None = None) -> Record:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from candid_provider.emulator.answers import Refusal, declared, not_emulated
 from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.clock import EPOCH
 from candid_provider.emulator.collection import Record
+from candid_provider.emulator.instants import moment_of
 
 Values = Callable[[Record], Any]
 
@@ -143,7 +142,7 @@ class ViewFilter:
 
     def _instant(self, name: str, text: Any) -> int | None:
         try:
-            return None if text is None else _microseconds(text)
+            return None if text is None else moment_of(text)
         except (TypeError, ValueError):
             raise self._refused(f"filters.{name} must have ISO 8601 date-times with a UTC offset") from None
 
@@ -162,14 +161,7 @@ class ViewFilter:
         if name != "claim_updated_at":
             return _holds(item, _VALUES[name](row))
         bounds = {end: self._instant(name, item.get(end)) for end in ("min", "max")}
-        return _holds(item | bounds, _microseconds(row[name]))
-
-
-def _microseconds(text: str) -> int:
-    value = datetime.fromisoformat(text)
-    if value.tzinfo is None:
-        raise ValueError("no UTC offset")
-    return (value - EPOCH) // timedelta(microseconds=1)
+        return _holds(item | bounds, moment_of(row[name]))
 
 
 def _holds(item: Record, value: Any) -> bool:

@@ -12,10 +12,11 @@ from candid_provider.emulator.collection import Kind, Record
 from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints import references
 from candid_provider.emulator.endpoints.fields import positive
+from candid_provider.emulator.endpoints.lookups import found
 from candid_provider.emulator.endpoints.non_insurance_payers import required
 from candid_provider.emulator.endpoints.references import Claimed
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.endpoints.transactions import Listing, found, overlap
+from candid_provider.emulator.endpoints.transactions import Listing, overlap
 from candid_provider.emulator.settlements import (
     INSURANCE_ADJUSTMENTS,
     NON_INSURANCE_ADJUSTMENTS,
