@@ -14,22 +14,23 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from candid_provider.emulator import control, file_server, files
-from candid_provider.emulator.answers import Answer, Refusal, json_response, not_emulated, unauthorized
-from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.bodies import body_of
+from candid_provider.emulator import control
 from candid_provider.emulator.catalogue import Endpoint, endpoints
 from candid_provider.emulator.config import EmulatorConfig
 from candid_provider.emulator.endpoints import ANY_QUERY, HANDLERS, TOKEN_ENDPOINT
-from candid_provider.emulator.fault_deeds import Target
-from candid_provider.emulator.faults import Faults
-from candid_provider.emulator.misbehaviour import misbehave
-from candid_provider.emulator.precomputed import Precomputed
-from candid_provider.emulator.query import Query
-from candid_provider.emulator.received import Received
-from candid_provider.emulator.reply import Reply
-from candid_provider.emulator.routing import Match, Router
-from candid_provider.emulator.state import State
+from candid_provider.emulator.exchange.answers import Answer, Refusal, json_response, not_emulated, unauthorized
+from candid_provider.emulator.exchange.asked import Asked
+from candid_provider.emulator.exchange.bodies import body_of
+from candid_provider.emulator.exchange.precomputed import Precomputed
+from candid_provider.emulator.exchange.query import Query
+from candid_provider.emulator.exchange.routing import Match, Router
+from candid_provider.emulator.faults.fault_deeds import Target
+from candid_provider.emulator.faults.faults import Faults
+from candid_provider.emulator.faults.misbehaviour import misbehave
+from candid_provider.emulator.faults.received import Received
+from candid_provider.emulator.faults.reply import Reply
+from candid_provider.emulator.files import file_server, files
+from candid_provider.emulator.records.state import State
 from candid_provider.emulator.tokens import Clock, Tokens, public_key_pem
 
 _UNKNOWN: Final = "(unknown)"

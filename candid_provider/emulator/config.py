@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from candid_provider.emulator import faults
-from candid_provider.emulator.clock import EPOCH
-from candid_provider.emulator.fault_rules import FaultRule
+from candid_provider.emulator.faults import faults
+from candid_provider.emulator.faults.fault_rules import FaultRule
+from candid_provider.emulator.world.clock import EPOCH
 
 _LARGEST: Final = 100_000_000
 _BOUNDS: Final = {

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from candid_provider.emulator.answers import json_response
-from candid_provider.emulator.endpoints.claim_views import views_of
-from candid_provider.emulator.endpoints.encounter_kinds import TAGS
-from candid_provider.emulator.faults import BadRule, Faults
+from candid_provider.emulator.endpoints.encounters.claim_views import views_of
+from candid_provider.emulator.endpoints.encounters.encounter_kinds import TAGS
+from candid_provider.emulator.exchange.answers import json_response
+from candid_provider.emulator.faults.faults import BadRule, Faults
+from candid_provider.emulator.faults.received import Received
 from candid_provider.emulator.openapi import description
-from candid_provider.emulator.people import MARKERS
-from candid_provider.emulator.received import Received
+from candid_provider.emulator.world.people import MARKERS
 
 if TYPE_CHECKING:
     from candid_provider.emulator.app import Emulation

@@ -16,7 +16,7 @@ from candid_provider.emulator.catalogue import (
     response_sample,
 )
 from candid_provider.emulator.endpoints import TOKEN_ENDPOINT, emulated
-from candid_provider.emulator.paging import largest_page
+from candid_provider.emulator.exchange.paging import largest_page
 
 Schema = dict[str, Any]
 

@@ -21,9 +21,9 @@ from rich.progress import track
 from candid_provider.emulator import table
 from candid_provider.emulator.app import App, Emulation
 from candid_provider.emulator.config import EmulatorConfig, add_arguments, config_from
-from candid_provider.emulator.people import MARKERS
-from candid_provider.emulator.received import ReceivedRequest
+from candid_provider.emulator.faults.received import ReceivedRequest
 from candid_provider.emulator.tokens import Clock
+from candid_provider.emulator.world.people import MARKERS
 
 __all__ = ["Emulator", "EmulatorConfig", "add_arguments", "config_from", "main", "run", "running", "serve"]
 

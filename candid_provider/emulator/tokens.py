@@ -17,8 +17,8 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from candid_provider.emulator.answers import Refusal
 from candid_provider.emulator.config import EmulatorConfig
+from candid_provider.emulator.exchange.answers import Refusal
 
 Clock = Callable[[], float]
 _RATE_WINDOW: Final = 60.0

@@ -12,10 +12,10 @@ import pytest
 from starlette.requests import Request
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
-from candid_provider.emulator.answers import Refusal
-from candid_provider.emulator.bodies import body_of
 from candid_provider.emulator.catalogue import body_definitions, body_schema, endpoints, required_body
 from candid_provider.emulator.endpoints import emulated
+from candid_provider.emulator.exchange.answers import Refusal
+from candid_provider.emulator.exchange.bodies import body_of
 from tests.emulator.body_facts import FACTS, text
 from tests.emulator.conftest import connected
 from tests.emulator.known import a_path

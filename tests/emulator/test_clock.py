@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candid_provider.emulator import EmulatorConfig, add_arguments, config_from
-from candid_provider.emulator.clock import WorldClock
-from candid_provider.emulator.identifiers import Identifiers
-from candid_provider.emulator.timeline import Timeline
+from candid_provider.emulator.world.clock import WorldClock
+from candid_provider.emulator.world.identifiers import Identifiers
+from candid_provider.emulator.world.timeline import Timeline
 
 START = 1_773_619_200_000_000  # 2026-03-16T00:00:00Z
 DAY = 86_400_000_000

@@ -13,7 +13,7 @@ import pytest
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
 from candid_provider.emulator.catalogue import Endpoint, endpoints, required_body
-from candid_provider.emulator.declared_errors import declared_statuses
+from candid_provider.emulator.faults.declared_errors import declared_statuses
 
 from .test_sdk import client
 

@@ -306,7 +306,7 @@ def test_a_check_needs_a_coverage_and_a_known_service(http: httpx.Client, sdk: A
 def test_service_codes_are_those_of_the_sdk() -> None:
     from candid.resources.pre_encounter.resources.coverages.resources.v_1 import ServiceTypeCode
 
-    from candid_provider.emulator.benefits import SERVICE_CODES
+    from candid_provider.emulator.world.benefits import SERVICE_CODES
 
     codes: Any = ServiceTypeCode
     assert set(SERVICE_CODES) == {code.value for code in codes} - {"__SERVICETYPECODE_UNKNOWN__"}

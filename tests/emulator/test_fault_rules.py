@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
-from candid_provider.emulator.fault_rules import BadRule, rule_from, rule_from_text, rules_in_file
+from candid_provider.emulator.faults.fault_rules import BadRule, rule_from, rule_from_text, rules_in_file
 
 from .conftest import connected
 from .test_server import ended, run, served, url_of

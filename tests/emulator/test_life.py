@@ -13,14 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candid_provider.emulator import EmulatorConfig, lives
-from candid_provider.emulator.claims import STATUSES, path, rows_with, status_of
-from candid_provider.emulator.clock import WorldClock
-from candid_provider.emulator.data import World
-from candid_provider.emulator.encounters import CREATED, encounter, event, inventory_row
-from candid_provider.emulator.lives import STAGES, standing
-from candid_provider.emulator.organization import Organization
-from candid_provider.emulator.pre_encounter import appointment
+from candid_provider.emulator import EmulatorConfig
+from candid_provider.emulator.world import lives
+from candid_provider.emulator.world.claims import STATUSES, path, rows_with, status_of
+from candid_provider.emulator.world.clock import WorldClock
+from candid_provider.emulator.world.encounters import CREATED, encounter, event, inventory_row
+from candid_provider.emulator.world.lives import STAGES, standing
+from candid_provider.emulator.world.organization import Organization
+from candid_provider.emulator.world.pre_encounter import appointment
+from candid_provider.emulator.world.world import World
 
 CONFIG = EmulatorConfig(as_of=date(2026, 3, 15), encounters=150, patients=40, days=12)
 LARGE = EmulatorConfig(as_of=date(2026, 3, 15), encounters=5_000_000, patients=1_000_000, days=365)

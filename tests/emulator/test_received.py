@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
-from candid_provider.emulator.received import Received
+from candid_provider.emulator.faults.received import Received
 
 from .conftest import Api, connected
 

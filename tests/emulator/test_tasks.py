@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
-from candid_provider.emulator.people import MARKERS
+from candid_provider.emulator.world.people import MARKERS
 from tests.emulator.conftest import Api, connected
 from tests.emulator.test_sdk import client, pages, shape_faults
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candid_provider.emulator import Emulator, EmulatorConfig, running
-from candid_provider.emulator.identifiers import Identifiers, mix, unmix
+from candid_provider.emulator.world.identifiers import Identifiers, mix, unmix
 
 from .conftest import SMALL, Api, connected
 

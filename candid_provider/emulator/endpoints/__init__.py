@@ -1,11 +1,11 @@
-"""The emulated endpoints, a module for each area of the API; each registers its handlers when imported."""
+"""The emulated endpoints, a package for each area of the API; each module registers its handlers when imported."""
 
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
 from candid_provider.emulator.endpoints.registry import ANY_QUERY, HANDLERS, TOKEN_ENDPOINT, emulated
 
-for _module in iter_modules(__path__):
-    import_module(f"{__name__}.{_module.name}")
+for _module in walk_packages(__path__, f"{__name__}."):
+    import_module(_module.name)
 
 __all__ = ["ANY_QUERY", "HANDLERS", "TOKEN_ENDPOINT", "emulated"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from candid_provider.emulator import encounters
-from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.collection import Kind, Record
-from candid_provider.emulator.data import EVENT_RETENTION, microseconds
-from candid_provider.emulator.endpoints.lookups import found
+from candid_provider.emulator.endpoints.encounters.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.paging import page
-from candid_provider.emulator.state import State
+from candid_provider.emulator.exchange.asked import Asked
+from candid_provider.emulator.exchange.paging import page
+from candid_provider.emulator.records.collection import Kind, Record
+from candid_provider.emulator.records.state import State
+from candid_provider.emulator.world import encounters
+from candid_provider.emulator.world.world import EVENT_RETENTION, microseconds
 
 
 def _seeded(state: State, index: int) -> Record | None:

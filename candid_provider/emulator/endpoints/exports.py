@@ -10,13 +10,13 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from candid_provider.emulator.answers import Refusal, declared, invalid
-from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.clock import EPOCH
-from candid_provider.emulator.collection import Record
-from candid_provider.emulator.data import microseconds
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.export_file import export
+from candid_provider.emulator.exchange.answers import Refusal, declared, invalid
+from candid_provider.emulator.exchange.asked import Asked
+from candid_provider.emulator.files.export_file import export
+from candid_provider.emulator.records.collection import Record
+from candid_provider.emulator.world.clock import EPOCH
+from candid_provider.emulator.world.world import microseconds
 
 EARLIEST: Final = date(2022, 10, 7)
 _LONGEST: Final = timedelta(days=30)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from candid_provider.emulator.asked import Asked
 from candid_provider.emulator.catalogue import Endpoint, endpoints
+from candid_provider.emulator.exchange.asked import Asked
 
 Handler = Callable[[Asked], Any]
 HANDLERS: dict[str, Handler] = {}

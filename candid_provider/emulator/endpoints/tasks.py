@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from candid_provider.emulator import task_records
-from candid_provider.emulator.answers import declared, invalid, not_emulated
-from candid_provider.emulator.asked import Asked
-from candid_provider.emulator.collection import Collection, Kind, Record
-from candid_provider.emulator.completion import given
-from candid_provider.emulator.data import microseconds
-from candid_provider.emulator.encounters import index_of_external_id
-from candid_provider.emulator.endpoints.encounter_kinds import ENCOUNTERS
-from candid_provider.emulator.endpoints.lookups import found
+from candid_provider.emulator.endpoints.encounters.encounter_kinds import ENCOUNTERS
+from candid_provider.emulator.endpoints.encounters.lookups import found
 from candid_provider.emulator.endpoints.registry import answers
-from candid_provider.emulator.feed import Feed
-from candid_provider.emulator.given import check, is_filled
-from candid_provider.emulator.organization import CLINICIANS
-from candid_provider.emulator.paging import page, page_of, sorted_by
-from candid_provider.emulator.ranges import within
-from candid_provider.emulator.task_records import CATEGORIES, EVERY, STATUSES, TYPES
+from candid_provider.emulator.exchange.answers import declared, invalid, not_emulated
+from candid_provider.emulator.exchange.asked import Asked
+from candid_provider.emulator.exchange.completion import given
+from candid_provider.emulator.exchange.given import check, is_filled
+from candid_provider.emulator.exchange.paging import page, page_of, sorted_by
+from candid_provider.emulator.records.collection import Collection, Kind, Record
+from candid_provider.emulator.records.feed import Feed
+from candid_provider.emulator.world import task_records
+from candid_provider.emulator.world.encounters import index_of_external_id
+from candid_provider.emulator.world.organization import CLINICIANS
+from candid_provider.emulator.world.ranges import within
+from candid_provider.emulator.world.task_records import CATEGORIES, EVERY, STATUSES, TYPES
+from candid_provider.emulator.world.world import microseconds
 
 TASKS: Final = Kind(
     "task",

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from candid_provider.emulator.catalogue import endpoints, template
-from candid_provider.emulator.people import MARKERS
+from candid_provider.emulator.world.people import MARKERS
 
 _SAMPLES: Final = frozenset({"Jane", "Doe", "1 Main St", "enc-0001", "pat-0001", "2601010001", "AETNA12345"})
 _MARKS: Final = tuple(marker.lower() for marker in MARKERS)

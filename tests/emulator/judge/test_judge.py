@@ -12,7 +12,7 @@ import pytest
 from candid_provider.emulator import Emulator, EmulatorConfig, running
 from candid_provider.emulator.catalogue import Endpoint, endpoints
 from candid_provider.emulator.endpoints import HANDLERS, emulated
-from candid_provider.emulator.routing import Router
+from candid_provider.emulator.exchange.routing import Router
 from tests.emulator.conftest import connected, sign_in
 from tests.emulator.test_sdk import pytestmark, shape_faults
 

@@ -1,0 +1,1 @@
+"""Charge captures, and the claims that are made of them."""

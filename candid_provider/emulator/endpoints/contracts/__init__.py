@@ -1,0 +1,1 @@
+"""Contracts, credentialing, fee schedules and payer plan groups."""

@@ -1,0 +1,1 @@
+"""Checks of eligibility, discoveries of insurance and other work that takes its time."""

@@ -1,0 +1,1 @@
+"""Encounters, their claims, and what belongs to them."""

@@ -1,0 +1,1 @@
+"""Payments, refunds, write-offs, invoices and balances."""

@@ -1,0 +1,1 @@
+"""The organization itself: its providers, sites, users and payers."""

@@ -1,0 +1,1 @@
+"""Patients, coverages, appointments and all else of the pre-encounter service."""

@@ -1,0 +1,1 @@
+"""What goes wrong on demand, and the log of what was received."""

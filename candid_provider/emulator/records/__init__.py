@@ -1,0 +1,1 @@
+"""What one emulator holds: the seeded records, and what was written."""
