@@ -94,13 +94,14 @@ def page(
     *,
     keep: Callable[[Record], bool] | None = None,
     descending: bool = False,
+    listed: Callable[[Key], bool] | None = None,
     most_seen: int | None = None,
     total: Callable[[], int] | None = None,
 ) -> Record:
     """One page of the rows that `load` gives a record for and `keep` accepts, from the request's token on.
 
-    A page for which `most_seen` rows were looked at ends there, however few of them it holds. `total` tells how many
-    rows there are where that is known without loading them all.
+    `listed` tells whether a row is on some page, and `total` how many are, where that is known without making their
+    records. A page for which `most_seen` rows were looked at ends there, however few of them it holds.
     """
     limit, start = limit_of(asked), asked.state.page_tokens.read(asked)
 
@@ -116,8 +117,8 @@ def page(
     previous = None
     if start is not None and asked.endpoint.paging and asked.endpoint.paging.prev:
         back = islice(rows.walk(start, descending=not descending), most_seen)
-        before = (pair for pair in kept(back) if pair[0] != start)
-        earlier = [key for key, _ in islice(before, limit)]
+        shown = (key for key, _ in kept(back)) if listed is None else filter(listed, back)
+        earlier = list(islice((key for key in shown if key != start), limit))
         previous = earlier[-1] if earlier else None
 
     def counted() -> int:

@@ -37,12 +37,17 @@ def list_encounters(asked: Asked) -> Record:
             return None
         return rows.created_record(key)
 
+    def listed(key: Key) -> bool:
+        unchanged = not key.written and not rows.is_changed(key.number)
+        return filters.fits(key.number) if unchanged else load(key) is not None
+
     return page(
         asked,
         _by_service(asked, rows, filters) if by_service else rows.by_creation(filters.seeded),
         load,
         keep=filters.keeps if filters.any else None,
         descending=sort.endswith("desc"),
+        listed=None if filters.any else listed,
         most_seen=MOST_SEEN,
     )
 
