@@ -49,6 +49,17 @@ def charge(
     return made
 
 
+def test_what_was_attached_to_a_charge_is_attached_to_its_encounter(writer: Writer) -> None:
+    made, attachments = charge(writer, 1), "/api/encounter-attachments/v1"
+    form = {"charge_capture_external_id": "c-1", "attachment_type": "EOB"}
+    file = {"attachment_file": ("a.pdf", b"x", "application/pdf")}
+    path = f"{attachments}/create-from-charge-capture-external-id"
+    attached = writer.http.post(path, data=form, files=file).json()
+    writer.advance(QUARTER)
+    encounter = writer.ok(f"{CREATIONS}/{made['claim_creation_id']}")["created_encounter_id"]
+    assert [row["attachment_id"] for row in writer.ok(f"{attachments}/{encounter}")] == [attached]
+
+
 def test_charges_of_a_patient_and_day_become_one_claim_a_while_later(writer: Writer) -> None:
     first, second = charge(writer, 1), charge(writer, 2)
     other = charge(writer, 3, data=DATA | {"date_of_service": "2026-03-13"})

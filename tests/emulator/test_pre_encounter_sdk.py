@@ -38,7 +38,7 @@ def new(resource: str, model: str, **fields: Any) -> Any:
 def name(family: str) -> Any:
     from candid.resources.pre_encounter.resources.common import HumanName
 
-    return HumanName(family=family, given=["Ada"], use="USUAL")  # type: ignore[arg-type]
+    return HumanName(family=family, given=["Ada"], use="USUAL")  # type: ignore[arg-type]  # as users write it
 
 
 def patient(family: str, **fields: Any) -> Any:

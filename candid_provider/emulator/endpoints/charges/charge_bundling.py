@@ -7,6 +7,7 @@ from typing import Any, Final
 from candid_provider.emulator.catalogue import endpoints
 from candid_provider.emulator.endpoints.charges.charge_kinds import BUNDLES, CHARGES, DATA_FIELDS, ERRORS, GATHERED
 from candid_provider.emulator.endpoints.charges.charge_kinds import characteristics as _characteristics
+from candid_provider.emulator.endpoints.encounters.encounter_attachments import attach_to_encounter
 from candid_provider.emulator.endpoints.encounters.encounter_making import Order, make
 from candid_provider.emulator.endpoints.encounters.encounter_writes import checked
 from candid_provider.emulator.exchange.answers import Refusal
@@ -108,6 +109,8 @@ def _bill(state: State, bundle: Record, charges: list[Record], now: int) -> None
     else:
         ordered.claim_creation_id = bundle["id"]
         bundle["created_encounter_id"] = make(state, ordered, now)["encounter_id"]
+        for charge in charges:
+            attach_to_encounter(state, charge["charge_external_id"], bundle["created_encounter_id"], now)
         bundle["status"], error = "successful", None
         bundle["errors"] = [row | {"resolved": True} for row in bundle["errors"]]
     for charge in charges:

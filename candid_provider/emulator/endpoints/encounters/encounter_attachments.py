@@ -19,12 +19,12 @@ _OF_CHARGE: Final = ("attachment_id", "file_name", "description", "content_type"
 _OF_ENCOUNTER: Final = (*_OF_CHARGE, "encounter_id", "created_at", "created_by")
 
 
-def attach_to_encounter(state: State, charge_external_id: str, encounter_id: str) -> None:
+def attach_to_encounter(state: State, charge_external_id: str, encounter_id: str, now: int) -> None:
     """Let the attachments of a charge be those of the encounter that was made of it."""
     attachments = state.of(ATTACHMENTS)
     for record in list(attachments):
         if record["charge_capture_external_id"] == charge_external_id and record["encounter_id"] is None:
-            attachments.put({**record, "encounter_id": encounter_id})
+            attachments.put({**record, "encounter_id": encounter_id}, now)
 
 
 def _listed(asked: Asked, field: str, value: str, names: tuple[str, ...]) -> list[Record]:
