@@ -81,7 +81,7 @@ class ObjectStorageToCandidOperator(RendersPrivately):
         self.concurrency = concurrency
         self.max_errors = max_errors
         self.max_error_rate = max_error_rate
-        self.validate_only = dry_run
+        self.dry_run_only = dry_run
         self.existing = existing
         self.candid_conn_id = candid_conn_id
         self._load: Load | None = None
@@ -101,9 +101,12 @@ class ObjectStorageToCandidOperator(RendersPrivately):
         with failing_for_good():
             self._check()
             with self._session(context) as session:
-                self._load = session.prepared()
-                asyncio.run(self._send(session, self._load))
-                summary = session.finished()
+                if self.dry_run_only:
+                    summary = session.rehearsed()
+                else:
+                    self._load = session.prepared()
+                    asyncio.run(self._send(session, self._load))
+                    summary = session.finished()
         if session.gave_up:
             raise AirflowFailException(session.gave_up)
         return summary

@@ -45,9 +45,13 @@ class Tolerance:
         accepted = outcomes.counts[EXISTING] if self.existing_accepted else 0
         return len(outcomes) - outcomes.counts[CREATED] - accepted
 
-    def exceeded(self, outcomes: Outcomes, *, at_end: bool = False) -> bool:
-        """Say whether there are too many."""
-        errors, done = self.errors(outcomes), len(outcomes)
+    def exceeded(self, outcomes: Outcomes, *, at_end: bool = False, of: int | None = None) -> bool:
+        """Say whether there are too many.
+
+        :param at_end: no more lines will come.
+        :param of: how many lines are done, if those without an error have no outcome.
+        """
+        errors, done = self.errors(outcomes), len(outcomes) if of is None else of
         if self.max_errors is not None and errors > self.max_errors:
             return True
         enough = at_end or done >= FEWEST

@@ -19,6 +19,7 @@ SUMMARY = "summary.json"
 RESULTS = "results.jsonl"
 DEAD_LETTERS = "dead-letters.jsonl"
 UNKNOWN_LINES = "unknown.jsonl"
+REHEARSAL = "dry-run.jsonl"
 VERSION = 1
 
 
@@ -99,6 +100,11 @@ class Results:
         }
         summary = {"version": VERSION, **about, "files": files}
         self._write(SUMMARY, [msgspec.json.format(msgspec.json.encode(summary)) + b"\n"])
+
+    def write_rehearsal(self, outcomes: Outcomes) -> str:
+        """Write what a dry run has found, and give the file's path."""
+        self._write(REHEARSAL, outcomes.lines())
+        return str(self._folder / REHEARSAL)
 
     def _write(self, name: str, lines: Iterable[bytes]) -> dict[str, Any]:
         digest, rows, nbytes = hashlib.sha256(), 0, 0

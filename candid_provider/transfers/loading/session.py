@@ -14,10 +14,11 @@ from candid_provider.exceptions import CandidConfigError
 from candid_provider.transfers.loading.fate import Creator
 from candid_provider.transfers.loading.journal import journal_in
 from candid_provider.transfers.loading.load import Load, Tolerance
-from candid_provider.transfers.loading.outcomes import KINDS, Outcomes
+from candid_provider.transfers.loading.models import Model
+from candid_provider.transfers.loading.outcomes import INVALID, KINDS, Outcomes
 from candid_provider.transfers.loading.results import Results
 from candid_provider.transfers.loading.source import Source, located
-from candid_provider.transfers.loading.survey import survey
+from candid_provider.transfers.loading.survey import invalid, record_of, survey
 from candid_provider.transfers.progress import Progress
 
 
@@ -101,6 +102,33 @@ class Session(contextlib.AbstractContextManager["Session"]):
             self._journal.open(of)
         return begun or set()
 
+    def rehearsed(self) -> dict[str, Any]:
+        """Check each line against the SDK's model, write down what is wrong, and sum up; nothing is sent.
+
+        :raises CandidConfigError: the input cannot be loaded, or the SDK is not installed.
+        """
+        model = Model(self._creation)
+        count, _ = survey(self._source, self._creation, self._outcomes)
+        self._about = {"lines": count}
+        for line in self._source:
+            if not line.blank and line.number not in self._outcomes and (found := model.faults(line)):
+                name = self._creation.external_id(self._creation.key_of(record_of(line.content)))
+                self._outcomes.put(line.number, invalid(line, found[0], external_id=name, fields=found[1]))
+            self._progress.tick(records=line.number + 1, invalid=len(self._outcomes))
+        path = self._results.write_rehearsal(self._outcomes)
+        bad = self._outcomes.counts[INVALID]
+        self._progress.done(records=count, invalid=bad)
+        if self._tolerance.exceeded(self._outcomes, at_end=True, of=count):
+            self.gave_up = self._too_many(path)
+        kinds = {"valid": count - bad, INVALID: bad}
+        return {
+            "resource": self._creation.name,
+            "lines": count,
+            "outcomes": kinds,
+            "errors": self._errors(),
+            "dry_run": path,
+        }
+
     def creator(self, client: CandidAsyncClient) -> Creator:
         """Make what creates the records."""
         return Creator(client, self._creation, self._params)
@@ -108,13 +136,12 @@ class Session(contextlib.AbstractContextManager["Session"]):
     def finished(self) -> dict[str, Any]:
         """Put the results in place, forget the journal, and sum up."""
         counts = {kind: self._outcomes.counts[kind] for kind in KINDS if self._outcomes.counts[kind]}
-        names = {name: count for name, count in sorted(self._outcomes.errors.items()) if count}
-        found = {"outcomes": counts, "errors": names, "not_sent": self._about["lines"] - len(self._outcomes)}
+        found = {"outcomes": counts, "errors": self._errors(), "not_sent": self._about["lines"] - len(self._outcomes)}
         self._results.write(self._source, self._outcomes, self._tolerance.is_error, {**self._about, **found})
         self._journal.remove()
         self._progress.done(records=len(self._outcomes), **counts)
         if self._tolerance.exceeded(self._outcomes, at_end=True):
-            self.gave_up = self._too_many(names)
+            self.gave_up = self._too_many(self._results.paths["results"])
         return {
             "resource": self._creation.name,
             "lines": self._about["lines"],
@@ -122,11 +149,17 @@ class Session(contextlib.AbstractContextManager["Session"]):
             **self._results.paths,
         }
 
-    def _too_many(self, names: Mapping[str, int]) -> str:
-        errors, told = self._tolerance.errors(self._outcomes), ", ".join(f"{name} {n}" for name, n in names.items())
+    def _errors(self) -> dict[str, int]:
+        return {name: count for name, count in sorted(self._outcomes.errors.items()) if count}
+
+    def _too_many(self, path: str) -> str:
+        errors, told = (
+            self._tolerance.errors(self._outcomes),
+            ", ".join(f"{n} {name}" for name, n in self._errors().items()),
+        )
         return (
-            f"{errors} of {len(self._outcomes)} lines are errors ({told}), more than max_errors or max_error_rate"
-            f" allow. What became of each line is in {self._results.paths['results']}. Mend the cause and clear the"
+            f"{errors} of {self._about['lines']} lines are errors ({told}), more than max_errors or max_error_rate"
+            f" allow. What became of each line is in {path}. Mend the cause and clear the"
             " task: it sends what was not loaded"
         )
 
