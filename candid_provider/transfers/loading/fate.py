@@ -9,15 +9,27 @@ from typing import Any
 
 from candid_provider.api.client import CandidAsyncClient
 from candid_provider.api.creation import Creation, Sought, acreate, afind
-from candid_provider.exceptions import CandidRequestError, CandidUnavailableError
+from candid_provider.exceptions import CandidError, CandidRequestError, CandidUnavailableError
 from candid_provider.transfers.loading.outcomes import CREATED, EXISTING, FAILED, REFUSED, UNKNOWN, Outcome
 from candid_provider.transfers.loading.source import Line
 from candid_provider.transfers.loading.survey import BOM, record_of
 
 TRIES = 4
 """How often a line is sent whose fate is unknown and which is not found."""
-PAUSE = 0.5
+PAUSE = 0.25
 """Seconds before it is sent again, at most, doubled each time: the one before may still be under way."""
+
+
+class Broken(Exception):
+    """Say that a line has no outcome, because Candid cannot be reached or lets us do nothing.
+
+    :param cause: what went wrong; it is not this line's fault.
+    :param sent: the line was, or may have been, sent.
+    """
+
+    def __init__(self, cause: CandidError, *, sent: bool) -> None:
+        super().__init__(str(cause))
+        self.cause, self.sent = cause, sent
 
 
 class Creator:
@@ -43,12 +55,17 @@ class Creator:
         """Create a line's record, or find out that it was created.
 
         :param sent_before: an earlier process has, or may have, sent it.
-        :raises CandidError: Candid cannot be reached, or lets us do nothing: it is not this line's fault.
+        :raises Broken: it cannot be found out now.
         """
         record = record_of(line.content)
         if record is None:
             return _of(line, None, FAILED, error="ChangedWhileRead")
-        return await _Attempt(self, line, record, sent_before).outcome()
+        attempt = _Attempt(self, line, record, sent_before)
+        try:
+            return await attempt.outcome()
+        except CandidError as error:
+            cause = error
+        raise Broken(cause, sent=attempt.may_be_ours)
 
     async def send(self, line: Line) -> str | None:
         """Send a line."""
@@ -78,12 +95,12 @@ class _Attempt:
 
     def __init__(self, creator: Creator, line: Line, record: Mapping[str, Any], sent_before: bool) -> None:
         self._creator, self._line, self._record = creator, line, record
-        self._may_be_ours = sent_before
+        self.may_be_ours = sent_before
         self._creation = creator.creation
         self._external_id = self._creation.external_id(self._creation.key_of(record))
 
     async def outcome(self) -> Outcome:
-        if self._may_be_ours and (known := await self._looked_up("Interrupted")):
+        if self.may_be_ours and (known := await self._looked_up("Interrupted")):
             return known
         error = ""
         for attempt in range(TRIES):
@@ -99,7 +116,7 @@ class _Attempt:
                 if refusal.retryable:
                     raise
                 return await self._refused(refusal)
-            self._may_be_ours = True
+            self.may_be_ours = True
             if known := await self._looked_up(error):
                 return known
         return self._is(FAILED, error=error)
@@ -122,10 +139,10 @@ class _Attempt:
             return self._is(REFUSED, error=name, fields=refusal.fields)
         sought = await self._creator.find(self._record)
         if sought.found or not self._creation.vague:
-            if self._may_be_ours:
+            if self.may_be_ours:
                 return self._is(CREATED, id=sought.id)
             return self._is(EXISTING, id=sought.id, error=name)
-        if sought.found is None and self._may_be_ours:
+        if sought.found is None and self.may_be_ours:
             return self._is(UNKNOWN, error=name)
         return self._is(REFUSED, error=name, fields=refusal.fields)
 

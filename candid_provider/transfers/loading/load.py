@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from candid_provider.exceptions import CandidError, CandidUnavailableError
-from candid_provider.transfers.loading.fate import Creator
+from candid_provider.transfers.loading.fate import Broken, Creator
 from candid_provider.transfers.loading.journal import Journal
 from candid_provider.transfers.loading.outcomes import CREATED, EXISTING, FAILED, Outcome, Outcomes
 from candid_provider.transfers.loading.source import Line
@@ -83,6 +83,7 @@ class Load:
         self._lines: Iterator[Line] = iter(())
         self._ahead: deque[Line] = deque()
         self._ready: deque[Line] = deque()
+        self._unsent: list[int] = []
         self._taking = asyncio.Lock()
         self._begun, self._outcomes, self._journal = begun, outcomes, journal
         self._tolerance, self._progress = tolerance, progress
@@ -119,7 +120,8 @@ class Load:
         finally:
             for worker in workers:
                 worker.cancel()
-            await self._journal.end([line.number for line in self._ready if line.number not in self._begun])
+            waiting = [line.number for line in self._ready if line.number not in self._begun]
+            await self._journal.end([*waiting, *self._unsent])
             self._ready.clear()
         if self._failure:
             raise self._failure
@@ -128,9 +130,11 @@ class Load:
         while not self._over and (line := await self._take()):
             try:
                 outcome = await creator.outcome(line, sent_before=line.number in self._begun)
-            except CandidError as error:
+            except Broken as broken:
                 # The others come to the end of their lines, so that the fate of these is known.
-                self._failure, self._over = self._failure or error, True
+                self._failure, self._over = self._failure or broken.cause, True
+                if not broken.sent:
+                    self._unsent.append(line.number)
                 return
             await self._note(line, outcome)
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import httpx
 import pytest
+from airflow.sdk.io import attach  # noqa: TID251 - how a deployment adds a file system
 
 from candid_provider.emulator import Emulator
 from candid_provider.transfers.object_storage_to_candid import ObjectStorageToCandidOperator
@@ -80,6 +82,12 @@ class Instance:
 
     def __init__(self, run_id: str) -> None:
         self.dag_id, self.task_id, self.map_index, self.run_id = "nightly", "load", -1, run_id
+
+
+@pytest.fixture(autouse=True)
+def memory() -> None:
+    """An object store that Airflow knows, where files do not grow: fsspec's own, in memory."""
+    attach("memory", fs=fsspec.filesystem("memory"))
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ import json
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
 from candid_provider.exceptions import CandidUnavailableError
 from tests.transfers.loading.conftest import CREATE, Desk, encounter, encounters
+
+PAY = "POST /api/patient-payments/v4"
 
 
 def numbered(desk: Desk, count: int) -> list[str]:
@@ -373,6 +375,42 @@ def test_an_outage_ends_the_try_and_the_next_one_goes_on(desk: Desk) -> None:
     desk.load()
     assert desk.created() == numbered(desk, 60)
     assert desk.sent() == 61
+
+
+def test_the_same_holds_on_a_store_where_files_do_not_grow(desk: Desk) -> None:
+    results = f"memory://{desk.folder.name}/results"
+    lines = desk.write(payments(desk, 30))
+    desk.emulator.faults.add(kind="status", status=501, route=PAY, after=20)
+    with pytest.raises(AirflowFailException):
+        desk.load(resource="patient_payments", results_path=results, concurrency=4)
+    summary = desk.load(resource="patient_payments", results_path=results, concurrency=4)
+    assert summary["outcomes"] == {"created": 30}
+    assert desk.sent(PAY) == 31
+    assert ObjectStoragePath(summary["results"]).read_text().count("\n") == len(lines)
+    names = sorted(path.name for path in ObjectStoragePath(results).iterdir() if path.is_file())
+    assert names == ["dead-letters.jsonl", "results.jsonl", "summary.json", "unknown.jsonl"]
+
+
+def test_a_process_that_died_after_its_results_were_in_place_is_finished_without_sending(desk: Desk) -> None:
+    desk.write(encounters(20))
+    desk.emulator.faults.add(kind="status", status=501, route=CREATE, after=10)
+    with pytest.raises(AirflowFailException):
+        desk.load(concurrency=1)
+    journal = desk.results / ".candid-journal.jsonl"
+    left = journal.read_bytes()
+    first = desk.load()
+    journal.write_bytes(left)
+    assert desk.load() == first
+    assert desk.sent() == 21
+
+
+def test_a_load_that_did_not_end_is_not_overrun_by_another_one(desk: Desk) -> None:
+    desk.write(encounters(20))
+    desk.emulator.faults.add(kind="status", status=501, route=CREATE, after=10)
+    with pytest.raises(AirflowFailException):
+        desk.load(concurrency=1)
+    with pytest.raises(AirflowFailException, match="results_path holds a load that did not end, with another input"):
+        desk.load(encounters(21), run_id="next")
 
 
 def test_a_load_that_is_told_to_stop_ends_its_lines_and_the_next_one_goes_on(desk: Desk) -> None:
