@@ -56,7 +56,7 @@ def has_field(creation: Creation, where: str) -> bool:
     return True
 
 
-def named(rows: list[Creation]) -> Any:
+def named(rows: list[Creation]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("creation", rows, ids=lambda row: row.name)
 
 
@@ -151,13 +151,13 @@ def desk(emulator: Emulator) -> Iterator[Desk]:
 def record_for(office: Office, creation: Creation) -> dict[str, Any]:
     """A record as Candid takes it, with a key of its own."""
     mark = office.fresh("key")
-    changes: dict[str, Any] = {
+    keys: dict[str, dict[str, Any]] = {
         "patients": {"external_provenance": {"system_name": "ehr", "external_id": mark}},
         "patients_with_mrn": {"mrn": f"MRNQZX-{mark}"},
         "appointments": {"placer_appointment_id": mark},
         "service_facilities": {"external_id": mark},
-    }.get(creation.name, {})
-    record: dict[str, Any] = office.request(creation.endpoint, **changes).body
+    }
+    record: dict[str, Any] = office.request(creation.endpoint, **keys.get(creation.name, {})).body
     return record
 
 

@@ -2,8 +2,7 @@
 
 Floor: httpx's async client posting the same bodies with the same concurrency, and keeping the ids. Peer: the loop
 that the official SDK's documentation suggests, one call after the other. Each runs in a process of its own, by turns,
-against one emulator; the last round answers 5 % of the creations with 500 after having carried them out, and is counted
-on both sides.
+against one emulator; in the last round 5 % of the creations are carried out and answered 500, and both sides count.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Model:
         try:
             found = self._adapter.validate_json(line.content.removeprefix(BOM), strict=True)
         except ValidationError as problem:
-            errors = problem.errors(include_url=False, include_context=False, include_input=False)
+            errors: list[Any] = list(problem.errors(include_url=False, include_context=False, include_input=False))
         else:
             errors = [{"type": "enum", "loc": where} for where in _unknown(found, ())]
         if not errors:

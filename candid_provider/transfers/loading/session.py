@@ -99,8 +99,19 @@ class Session(contextlib.AbstractContextManager["Session"]):
         else:
             self._results.forget()
         if begun is None:
-            self._journal.open(of)
+            self._open(of)
         return begun or set()
+
+    def _open(self, of: Mapping[str, Any]) -> None:
+        try:
+            self._journal.open(of)
+            return
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+        raise CandidConfigError(
+            f"results_path: {self._folder} cannot be written ({problem}). Give a directory the worker may write to",
+            field="results_path",
+        )
 
     def rehearsed(self) -> dict[str, Any]:
         """Check each line against the SDK's model, write down what is wrong, and sum up; nothing is sent.

@@ -74,6 +74,8 @@ class Source:
                     yield content.removesuffix(b"\n")
         except FileNotFoundError:
             problem = "is gone. Load files that stay where they are"
+        except PermissionError:
+            problem = "cannot be read. Let the worker read it"
         except (EOFError, gzip.BadGzipFile, zlib.error):
             problem = "is not a whole gzip file. Write it anew"
         if problem:

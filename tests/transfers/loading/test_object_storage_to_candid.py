@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
+import time
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
 from candid_provider.exceptions import CandidUnavailableError
-from tests.transfers.loading.conftest import CREATE, Desk, encounter, encounters
+from tests.transfers.loading.conftest import CREATE, Desk, Instance, encounter, encounters
 
 PAY = "POST /api/patient-payments/v4"
 
@@ -240,8 +242,16 @@ def test_an_error_rate_that_is_too_high_fails_the_task(desk: Desk) -> None:
 
 
 def test_lines_that_cannot_be_right_are_not_sent(desk: Desk) -> None:
-    no_key = {"patient": {}}
-    records = [encounter("visit-0"), b"{broken", no_key, encounter("visit-9"), b"", encounter("visit-9"), b"[1]"]
+    no_key: dict[str, Any] = {"patient": {}}
+    records: list[dict[str, Any] | bytes] = [
+        encounter("visit-0"),
+        b"{broken",
+        no_key,
+        encounter("visit-9"),
+        b"",
+        encounter("visit-9"),
+        b"[1]",
+    ]
     lines = desk.write(records)
     summary = desk.load()
     assert summary["lines"] == 6
@@ -289,6 +299,7 @@ def test_files_are_chosen_by_a_glob_and_written_to_another_store(desk: Desk) -> 
         ({"path": "/nowhere/in.jsonl"}, "path: there is no file"),
         ({"results_path": "results"}, "results_path is relative"),
         ({"results_path": "nonsense://results"}, "results_path: no file system"),
+        ({"results_path": "/proc/no/results"}, "results_path: /proc/no/results cannot be written"),
         ({"concurrency": 0}, "concurrency"),
         ({"concurrency": 21}, "concurrency"),
         ({"max_errors": -1}, "max_errors"),
@@ -416,29 +427,22 @@ def test_a_load_that_did_not_end_is_not_overrun_by_another_one(desk: Desk) -> No
 def test_a_load_that_is_told_to_stop_ends_its_lines_and_the_next_one_goes_on(desk: Desk) -> None:
     desk.write(encounters(40))
     operator = desk.operator()
-    desk.emulator.faults.add(kind="latency", ms=5, route=CREATE, count=None)
 
-    class Stopping:
-        """Tells the operator to stop when the first line has been sent."""
+    def stop_later() -> None:
+        while desk.sent() < 10:
+            time.sleep(0.001)
+        operator.on_kill()
 
-        dag_id, task_id, map_index, run_id = "nightly", "load", -1, "run"
-
-    context: Any = {"ti": Stopping()}
-    import threading
-
-    threading.Thread(target=lambda: (_wait(desk, 10), operator.on_kill())).start()
+    context: Any = {"ti": Instance("run")}
+    thread = threading.Thread(target=stop_later)
+    thread.start()
     with pytest.raises(CandidUnavailableError, match="was stopped"):
         operator.execute(context)
-    sent = desk.sent()
-    assert 10 <= sent < 40
+    thread.join()
+    assert 10 <= desk.sent() < 40
     desk.load()
     assert desk.sent() == 40
     assert desk.created() == numbered(desk, 40)
-
-
-def _wait(desk: Desk, count: int) -> None:
-    while desk.sent() < count:
-        pass
 
 
 # --- what must not be told
