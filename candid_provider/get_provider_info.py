@@ -78,7 +78,12 @@ def get_provider_info() -> dict[str, Any]:
                 "source-integration-name": integration,
                 "target-integration-name": "Object Storage",
                 "python-module": "candid_provider.transfers.candid_to_object_storage",
-            }
+            },
+            {
+                "source-integration-name": "Object Storage",
+                "target-integration-name": integration,
+                "python-module": "candid_provider.transfers.object_storage_to_candid",
+            },
         ],
         "cli": ["candid_provider.cli.airflow.get_commands"],  # Airflow 3.2 and later
         "connection-types": [

@@ -1,0 +1,1 @@
+"""The loading engine: lines of JSON into records at Candid, each once."""

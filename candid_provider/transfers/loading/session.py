@@ -1,0 +1,178 @@
+"""One load from its arguments to its summary: what was done before, what is left, what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from candid_provider.api.client import CandidAsyncClient
+from candid_provider.api.creations import creation_named
+from candid_provider.exceptions import CandidConfigError
+from candid_provider.transfers.loading.fate import Creator
+from candid_provider.transfers.loading.journal import journal_in
+from candid_provider.transfers.loading.load import Load, Tolerance
+from candid_provider.transfers.loading.models import Model
+from candid_provider.transfers.loading.outcomes import INVALID, KINDS, Outcomes
+from candid_provider.transfers.loading.results import Results
+from candid_provider.transfers.loading.source import Source, located
+from candid_provider.transfers.loading.survey import invalid, record_of, survey
+from candid_provider.transfers.progress import Progress
+
+
+class Session(contextlib.AbstractContextManager["Session"]):
+    """Lead one load through its stages.
+
+    :param resource: what is created.
+    :param path: the input.
+    :param results_path: where its results go.
+    :param params: query parameters of each creation.
+    :param owner: whose load it is: DAG, task and map index.
+    :param run_id: in which DAG run.
+    :param concurrency: lines under way at a time.
+    :param tolerance: when to stop.
+    :param progress: where progress is logged.
+    :raises CandidConfigError: an argument is wrong.
+    """
+
+    def __init__(
+        self,
+        resource: str,
+        *,
+        path: str | ObjectStoragePath,
+        results_path: str | ObjectStoragePath,
+        params: Mapping[str, Any],
+        owner: Mapping[str, Any],
+        run_id: str | None,
+        concurrency: int,
+        tolerance: Tolerance,
+        progress: Progress,
+    ) -> None:
+        self._creation = creation_named(resource)
+        if unknown := sorted(set(params) - set(self._creation.params)):
+            known = ", ".join(self._creation.params) or "none"
+            raise CandidConfigError(f"query: {unknown[0]} is not known. Known: {known}", field="query")
+        self._folder = located(results_path, "results_path")
+        self._source = Source(path)
+        if self._folder.path.rstrip("/") in self._source.folders:
+            raise CandidConfigError(
+                "results_path is where the input is, and results would be loaded. Give another directory",
+                field="results_path",
+            )
+        self._params, self._owner, self._run_id = params, owner, run_id
+        self._tolerance, self._progress = tolerance, progress
+        self._results, self._outcomes = Results(self._folder), Outcomes()
+        self._journal = journal_in(self._folder, keyed=bool(self._creation.key), concurrency=concurrency)
+        self._about: dict[str, Any] = {}
+        self.gave_up = ""
+
+    def prepared(self) -> Load:
+        """Check the input, find out what was done before, and give the load of what is left.
+
+        :raises CandidConfigError: the input cannot be loaded, or ``results_path`` is of another load.
+        """
+        count, digest = survey(self._source, self._creation, self._outcomes)
+        of = {"resource": self._creation.name, "owner": self._owner, "input": digest}
+        self._about = {"of": of, "run_id": self._run_id, "route": f"POST {self._creation.path}", "lines": count}
+        return Load(
+            self._source,
+            begun=self._resumed(of),
+            outcomes=self._outcomes,
+            journal=self._journal,
+            tolerance=self._tolerance,
+            progress=self._progress,
+        )
+
+    def _resumed(self, of: Mapping[str, Any]) -> set[int]:
+        """Take over what is known of this load; the numbers of the lines that may have been sent."""
+        before = self._results.summary()
+        if before and before["of"].get("owner") != self._owner:
+            raise CandidConfigError(
+                "results_path holds the results of another task. Give each task one of its own", field="results_path"
+            )
+        begun = self._journal.resume(of, self._outcomes)
+        again = before is not None and before["of"] == of and before["run_id"] == self._run_id
+        if begun is not None or again:
+            self._results.resume(self._source, self._outcomes, existing_accepted=self._tolerance.existing_accepted)
+        else:
+            self._results.forget()
+        if begun is None:
+            self._open(of)
+        return begun or set()
+
+    def _open(self, of: Mapping[str, Any]) -> None:
+        try:
+            self._journal.open(of)
+            return
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+        raise CandidConfigError(
+            f"results_path: {self._folder} cannot be written ({problem}). Give a directory the worker may write to",
+            field="results_path",
+        )
+
+    def rehearsed(self) -> dict[str, Any]:
+        """Check each line against the SDK's model, write down what is wrong, and sum up; nothing is sent.
+
+        :raises CandidConfigError: the input cannot be loaded, or the SDK is not installed.
+        """
+        model = Model(self._creation)
+        count, _ = survey(self._source, self._creation, self._outcomes)
+        self._about = {"lines": count}
+        for line in self._source:
+            if not line.blank and line.number not in self._outcomes and (found := model.faults(line)):
+                name = self._creation.external_id(self._creation.key_of(record_of(line.content)))
+                self._outcomes.put(line.number, invalid(line, found[0], external_id=name, fields=found[1]))
+            self._progress.tick(records=line.number + 1, invalid=len(self._outcomes))
+        path = self._results.write_rehearsal(self._outcomes)
+        bad = self._outcomes.counts[INVALID]
+        self._progress.done(records=count, invalid=bad)
+        if self._tolerance.exceeded(self._outcomes, at_end=True, of=count):
+            self.gave_up = self._too_many(path)
+        kinds = {"valid": count - bad, INVALID: bad}
+        return {
+            "resource": self._creation.name,
+            "lines": count,
+            "outcomes": kinds,
+            "errors": self._errors(),
+            "dry_run": path,
+        }
+
+    def creator(self, client: CandidAsyncClient) -> Creator:
+        """Make what creates the records."""
+        return Creator(client, self._creation, self._params)
+
+    def finished(self) -> dict[str, Any]:
+        """Put the results in place, forget the journal, and sum up."""
+        counts = {kind: self._outcomes.counts[kind] for kind in KINDS if self._outcomes.counts[kind]}
+        found = {"outcomes": counts, "errors": self._errors(), "not_sent": self._about["lines"] - len(self._outcomes)}
+        self._results.write(self._source, self._outcomes, self._tolerance.is_error, {**self._about, **found})
+        self._journal.remove()
+        self._progress.done(records=len(self._outcomes), **counts)
+        if self._tolerance.exceeded(self._outcomes, at_end=True):
+            self.gave_up = self._too_many(self._results.paths["results"])
+        return {
+            "resource": self._creation.name,
+            "lines": self._about["lines"],
+            **found,
+            **self._results.paths,
+        }
+
+    def _errors(self) -> dict[str, int]:
+        return {name: count for name, count in sorted(self._outcomes.errors.items()) if count}
+
+    def _too_many(self, path: str) -> str:
+        errors, told = (
+            self._tolerance.errors(self._outcomes),
+            ", ".join(f"{n} {name}" for name, n in self._errors().items()),
+        )
+        return (
+            f"{errors} of {self._about['lines']} lines are errors ({told}), more than max_errors or max_error_rate"
+            f" allow. What became of each line is in {path}. Mend the cause and clear the"
+            " task: it sends what was not loaded"
+        )
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._outcomes.close()

@@ -1,0 +1,155 @@
+"""Files on object storage into records at Candid, each once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
+
+from candid_provider.exceptions import CandidConfigError
+from candid_provider.get_provider_info import DEFAULT_CONN_ID
+from candid_provider.operators.private import Private, RendersPrivately, names
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from candid_provider.hooks.candid import CandidHook
+    from candid_provider.transfers.loading.load import Load
+    from candid_provider.transfers.loading.session import Session
+
+MOST_AT_ONCE = 20
+"""Lines under way at a time; a client keeps as many connections."""
+
+
+class ObjectStorageToCandidOperator(RendersPrivately):
+    """Create a record at Candid for each line of JSON Lines files, each once.
+
+    A record is known by its key, such as an encounter's ``external_id``. A creation whose fate is unknown,
+    because the answer was an error or none came, is looked up by it before it is repeated. Records without a key,
+    such as payments, are never repeated: they are listed in ``unknown.jsonl``, for a person. Every line is named
+    in a journal before it is sent, so that a task that was killed goes on where it was.
+
+    The whole input is checked before anything is sent: lines that are no JSON objects, have no key, or the
+    key of another line are ``invalid``. In ``results_path`` are in the end ``results.jsonl`` (file, line, external
+    id, Candid's id, outcome, error name, names of refused fields), ``dead-letters.jsonl`` (lines that were not
+    loaded, as they came), ``unknown.jsonl`` and ``summary.json``. Run again, in the same DAG run and with
+    the same input, the task sends the lines that were not loaded, and no other.
+
+    :param path: a file, a directory or a glob of JSON Lines, plain or gzip, on any object storage.
+    :param resource: what the lines are (``candid_provider.api.creations``).
+    :param results_path: a directory of the task's own, best one for each DAG run.
+    :param query: query parameters of each creation, such as ``skip_duplicate_check`` of patients.
+    :param concurrency: lines under way at a time, 1 to 20.
+    :param max_errors: more errors stop the load and fail the task; None: any number is borne.
+    :param max_error_rate: a larger share of errors does, once 100 lines are done; between 0 and 1.
+    :param dry_run: only check each line against the official SDK's model (extra ``[sdk]``); nothing is sent, and
+        ``dry-run.jsonl`` in ``results_path`` names what is wrong.
+    :param existing: whether a record that somebody else had created is refused, or accepted as done.
+    :param candid_conn_id: id of a connection of type ``candid``.
+    :returns: ``{"resource", "lines", "outcomes", "errors", "summary", "results", "dead_letters", "unknown"}``:
+        counts by outcome and by error name, and paths.
+    :raises AirflowFailException: a retry cannot help: wrong arguments, wrong credentials, too many errors.
+    :raises CandidError: a retry may help; it goes on where this try ended.
+    """
+
+    template_fields: Sequence[str] = ("candid_conn_id", "resource", "path", "results_path", "query")
+    ui_color = "#e8f1ee"
+
+    def __init__(
+        self,
+        *,
+        path: str | ObjectStoragePath,
+        resource: str,
+        results_path: str | ObjectStoragePath,
+        query: Mapping[str, Any] | None = None,
+        concurrency: int = 8,
+        max_errors: int | None = None,
+        max_error_rate: float | None = None,
+        dry_run: bool = False,
+        existing: Literal["refuse", "accept"] = "refuse",
+        candid_conn_id: str = DEFAULT_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.path = path
+        self.resource = resource
+        self.results_path = results_path
+        self.query = Private(self, query, names)
+        self.concurrency = concurrency
+        self.max_errors = max_errors
+        self.max_error_rate = max_error_rate
+        self.dry_run_only = dry_run
+        self.existing = existing
+        self.candid_conn_id = candid_conn_id
+        self._load: Load | None = None
+
+    @cached_property
+    def hook(self) -> CandidHook:
+        """The hook this task calls Candid with."""
+        # Here, because a DAG file is parsed often and executed elsewhere.
+        from candid_provider.hooks.candid import CandidHook
+
+        return CandidHook(self.candid_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Load the lines."""
+        from candid_provider.hooks.candid import failing_for_good
+
+        with failing_for_good():
+            self._check()
+            with self._session(context) as session:
+                if self.dry_run_only:
+                    summary = session.rehearsed()
+                else:
+                    self._load = session.prepared()
+                    asyncio.run(self._send(session, self._load))
+                    summary = session.finished()
+        if session.gave_up:
+            raise AirflowFailException(session.gave_up)
+        return summary
+
+    def on_kill(self) -> None:
+        """Take no more lines; what is under way is in the journal in any case."""
+        if self._load:
+            self._load.stop()
+
+    def _check(self) -> None:
+        if isinstance(self.concurrency, bool) or not 1 <= self.concurrency <= MOST_AT_ONCE:
+            raise CandidConfigError(f"concurrency is not from 1 to {MOST_AT_ONCE}", field="concurrency")
+        if self.max_errors is not None and self.max_errors < 0:
+            raise CandidConfigError("max_errors is negative. Give 0 to stop at the first error", field="max_errors")
+        if self.max_error_rate is not None and not 0 <= self.max_error_rate <= 1:
+            raise CandidConfigError("max_error_rate is not a share between 0 and 1", field="max_error_rate")
+        if self.existing not in ("refuse", "accept"):
+            raise CandidConfigError("existing is neither 'refuse' nor 'accept'", field="existing")
+
+    def _session(self, context: Context) -> Session:
+        from candid_provider.transfers.loading.load import Tolerance
+        from candid_provider.transfers.loading.session import Session
+        from candid_provider.transfers.progress import Progress
+
+        ti: Any = context.get("ti")
+        log: Any = self.log
+        owner = {
+            "dag_id": getattr(ti, "dag_id", None) or getattr(self, "dag_id", None),
+            "task_id": getattr(ti, "task_id", None) or self.task_id,
+            "map_index": getattr(ti, "map_index", -1),
+        }
+        return Session(
+            self.resource,
+            path=self.path,
+            results_path=self.results_path,
+            params=self.query.value or {},
+            owner=owner,
+            run_id=getattr(ti, "run_id", None),
+            concurrency=self.concurrency,
+            tolerance=Tolerance(self.max_errors, self.max_error_rate, self.existing == "accept"),
+            progress=Progress(log),
+        )
+
+    async def _send(self, session: Session, load: Load) -> None:
+        async with await self.hook.get_async_conn() as client:
+            await load.run(session.creator(client), self.concurrency)
