@@ -73,12 +73,14 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [{"integration-name": integration, "python-modules": ["candid_provider.hooks.candid"]}],
         "operators": [{"integration-name": integration, "python-modules": ["candid_provider.operators.candid"]}],
+        "triggers": [{"integration-name": integration, "python-modules": ["candid_provider.triggers.candid"]}],
         "transfers": [
             {
                 "source-integration-name": integration,
                 "target-integration-name": "Object Storage",
-                "python-module": "candid_provider.transfers.candid_to_object_storage",
+                "python-module": f"candid_provider.transfers.{name}",
             }
+            for name in ("candid_to_object_storage", "candid_export_to_object_storage")
         ],
         "cli": ["candid_provider.cli.airflow.get_commands"],  # Airflow 3.2 and later
         "connection-types": [
