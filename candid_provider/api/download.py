@@ -16,17 +16,13 @@ from typing import Protocol
 
 import httpx
 
-from candid_provider.api.client import tls_context, user_agent
-from candid_provider.api.settings import is_loopback
+from candid_provider.api.storage_client import ROUTE, StorageClient
 from candid_provider.exceptions import CandidUnavailableError
 from candid_provider.oauth.quiet import quiet
 from candid_provider.oauth.retry_after import retry_after_seconds
 from candid_provider.oauth.unanswered import explain
 
 log = logging.getLogger("candid_provider.api")
-
-ROUTE = "GET the signed URL"
-"""What logs and errors say in place of a URL that is a key to patients' data."""
 
 PATIENCE = 300.0
 """Seconds without a new byte after which a download gives up; a retry of the task goes on."""
@@ -65,23 +61,6 @@ class Sink(Protocol):
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes."""
-
-
-class StorageClient(httpx.Client):
-    """Send requests to signed URLs: it knows no token, and asks for bytes as they are stored.
-
-    :param timeout: seconds for connecting and for each wait for data.
-    """
-
-    def __init__(self, timeout: float) -> None:
-        super().__init__(
-            timeout=timeout,
-            verify=tls_context(),
-            follow_redirects=True,
-            max_redirects=5,
-            headers={"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"},
-            event_hooks={"request": [_refuse_clear_text]},
-        )
 
 
 def download(
@@ -228,9 +207,3 @@ def _unavailable(
         retry_after=after,
         retryable=retryable,
     )
-
-
-def _refuse_clear_text(request: httpx.Request) -> None:
-    """Refuse to fetch patients' data in clear text, also where a redirect leads to it."""
-    if request.url.scheme != "https" and not is_loopback(request.url.host):
-        raise _unavailable("it is not https://, and not on this machine", retryable=False)

@@ -16,13 +16,14 @@ import msgspec
 from candid_provider.exceptions import CandidError
 from candid_provider.oauth.unreadable import UNREADABLE
 from candid_provider.transfers.csv_columns import header_of, rewrite
-from candid_provider.transfers.tally import Tally, TallyBehind
+from candid_provider.transfers.tally import Tally
 from candid_provider.transfers.whole_file import local_path, put_in_place, whole_file
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    from candid_provider.api.download import StorageClient, Version
+    from candid_provider.api.download import Version
+    from candid_provider.api.storage_client import StorageClient
 
 _READ_AT_ONCE = 1 << 20
 
@@ -30,13 +31,13 @@ _READ_AT_ONCE = 1 << 20
 class Fetched(msgspec.Struct, frozen=True):
     """Describe a file that has been put in place.
 
-    :param rows: number of records, without the header.
+    :param rows: number of records, without the header; None if they were not counted.
     :param bytes: its length.
     :param sha256: digest in hex.
     :param columns: names of its columns; None if its first line does not look like names.
     """
 
-    rows: int
+    rows: int | None
     bytes: int
     sha256: str
     columns: list[str] | None
@@ -55,6 +56,7 @@ def fetch(
     path: str | ObjectStoragePath,
     *,
     columns: Mapping[str, str] | None = None,
+    count: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Fetched:
     """Fetch a CSV file from a signed URL and put it in place.
@@ -63,45 +65,52 @@ def fetch(
     :param ask: gives a fresh signed URL.
     :param path: where to; what is there is replaced when the file is whole.
     :param columns: as ``csv_columns.rewrite`` takes them; None or empty: the bytes stay as they are.
+    :param count: whether to count records.
     :param progress: is told the number of bytes.
     :raises CandidError: the file cannot be had, or a column is not in it.
     """
     from candid_provider.api.download import download
 
-    with spooled(path, progress) as spool:
+    with spooled(path, progress, count and not columns) as spool:
         download(client, ask, spool)
         if not columns:
-            tally, names = spool.tally(), header_of(spool.path)
+            tally, names = spool.tally, header_of(spool.path)
             put_in_place(spool.path, path)
         else:
-            tally = Tally()
+            tally = Tally(count)
             with whole_file(path) as file:
                 names = rewrite(spool.path, _Counted(file, tally), columns)
-    return Fetched(max(0, tally.records - 1), tally.nbytes, tally.sha256, names)
+    return Fetched(tally.rows, tally.nbytes, tally.sha256, names)
 
 
 class Spool:
-    """Take a download's bytes (``api.download.Sink``) and count them.
+    """Take a download's bytes (``api.download.Sink``) and tally them.
 
     :param file: unbuffered, open for reading and writing, with what an earlier try has left.
     :param path: where the file is.
     :param note: where to keep which version the bytes are of; None: a retry will not find them.
     :param progress: is told the number of bytes.
+    :param count: whether to count records.
     """
 
     def __init__(
-        self, file: IO[bytes], path: Path, note: Path | None = None, progress: Callable[[int], None] | None = None
+        self,
+        file: IO[bytes],
+        path: Path,
+        note: Path | None = None,
+        progress: Callable[[int], None] | None = None,
+        count: bool = False,
     ) -> None:
         self.path, self.size, self.version = path, 0, _noted(note)
         self._file, self._note, self._progress = file, note, progress or (lambda size: None)
-        self._tally = TallyBehind()
+        self.tally = Tally(count)
         self._take_up()
 
     def begin(self, version: Version) -> None:
         """Drop what is here; what follows is of this version."""
         self._file.seek(0)
         self._file.truncate()
-        self._tally.restart()
+        self.tally = Tally(self.tally.count)
         self.version, self.size = version, 0
         if self._note:
             _write(self._note, msgspec.json.encode(_Note(version.size, version.validator)))
@@ -111,13 +120,9 @@ class Spool:
         left = memoryview(chunk)
         while left:  # a disk that is nearly full takes a part
             left = left[self._file.write(left) :]
-        self._tally.add(chunk)
+        self.tally.add(chunk)
         self.size += len(chunk)
         self._progress(self.size)
-
-    def tally(self) -> Tally:
-        """Give the counts of all bytes."""
-        return self._tally.result()
 
     def forget(self) -> None:
         """Leave nothing to a retry, of a file that has not been moved away."""
@@ -127,21 +132,19 @@ class Spool:
         if self._note:
             self._note.unlink(missing_ok=True)
 
-    def close(self) -> None:
-        """End the counting."""
-        self._tally.close()
-
     def _take_up(self) -> None:
         """Count what an earlier try has left, unless it cannot be gone on with."""
         if self.version is None or self.version.validator is None:
             self._file.truncate(0)
         while block := self._file.read(_READ_AT_ONCE):
-            self._tally.add(block)
+            self.tally.add(block)
             self.size += len(block)
 
 
 @contextlib.contextmanager
-def spooled(path: str | ObjectStoragePath, progress: Callable[[int], None] | None = None) -> Iterator[Spool]:
+def spooled(
+    path: str | ObjectStoragePath, progress: Callable[[int], None] | None = None, count: bool = False
+) -> Iterator[Spool]:
     """Open the place where a file for `path` grows: not yet under its name, and with mode 0600.
 
     On a local disk it is a named file beside `path`, ``.NAME.part``. It stays if the block fails with what a retry
@@ -156,12 +159,11 @@ def spooled(path: str | ObjectStoragePath, progress: Callable[[int], None] | Non
         file = stack.enter_context(_named(part)) if part else None
         if file and part and target:
             note = target.with_name(f".{target.name}.part.json")
-            spool = Spool(file, part, note, progress)
+            spool = Spool(file, part, note, progress, count)
         else:
             directory = target.parent if target else None
             temporary = stack.enter_context(_temporary(directory))
-            spool = Spool(temporary, Path(temporary.name), None, progress)
-        stack.callback(spool.close)
+            spool = Spool(temporary, Path(temporary.name), None, progress, count)
         try:
             yield spool
         except CandidError as error:

@@ -32,14 +32,14 @@ class Part(msgspec.Struct, frozen=True):
     """Describe one file.
 
     :param name: its name in the directory.
-    :param rows: number of records, without the header.
+    :param rows: number of records, without the header; None if they were not counted.
     :param bytes: its length.
     :param sha256: digest in hex.
     :param columns: names of its columns; None if its first line does not look like names.
     """
 
     name: str
-    rows: int
+    rows: int | None
     bytes: int
     sha256: str
     columns: list[str] | None
@@ -62,7 +62,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     parameters: list[str]
     interval: dict[str, str]
     format: str = "csv"
-    rows: int
+    rows: int | None
     bytes: int
     parts: list[Part]
     owner: Owner

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from candid_provider.api.download import StorageClient, Version, download
+from candid_provider.api.download import Version, download
+from candid_provider.api.storage_client import READ_AT_ONCE, StorageClient
 from candid_provider.exceptions import CandidUnavailableError
 from tests.api.storage import Storage, serving
 
@@ -92,6 +93,20 @@ def test_a_file_comes_in_one_request_without_a_bearer(client: StorageClient, sto
     assert "authorization" not in request
     assert request["accept-encoding"] == "identity"
     assert request["user-agent"].startswith("airflow-provider-candid/")
+
+
+def test_a_read_takes_more_than_httpx_would(client: StorageClient, storage: Storage) -> None:
+    storage.content = b"x" * 8_000_000
+    largest = 0
+
+    class Watched(Memory):
+        def write(self, chunk: bytes) -> None:
+            nonlocal largest
+            largest = max(largest, len(chunk))
+            super().write(chunk)
+
+    fetched(client, storage, Watched())
+    assert 1 << 16 < largest <= READ_AT_ONCE
 
 
 def test_a_cut_costs_the_rest_and_nothing_more(client: StorageClient, storage: Storage) -> None:
