@@ -6,10 +6,8 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
-from typing import IO
 
 from candid_provider.exceptions import CandidConfigError, CandidUnavailableError
 
@@ -23,12 +21,21 @@ def checked_columns(columns: Columns | None) -> dict[str, str]:
 
     :raises CandidConfigError: it is not such, or names one column twice.
     """
-    named = columns if isinstance(columns, Mapping) else {name: name for name in columns or ()}
-    if isinstance(columns, str) or not all(isinstance(name, str) for pair in named.items() for name in pair):
-        raise CandidConfigError("columns is neither a list of names nor a mapping of names to names", field="columns")
+    if isinstance(columns, str) or not isinstance(columns, Mapping | Sequence | None):
+        raise _no_names()
+    named = dict(columns) if isinstance(columns, Mapping) else {name: name for name in columns or ()}
+    if not all(isinstance(name, str) for pair in named.items() for name in pair):
+        raise _no_names()
     if len(set(named.values())) != len(columns or ()):
         raise CandidConfigError("columns gives one name twice", field="columns")
-    return dict(named)
+    return named
+
+
+def _no_names() -> CandidConfigError:
+    return CandidConfigError(
+        "columns is neither a list of names nor a mapping of names to names. Give the names in the file's header",
+        field="columns",
+    )
 
 
 def header_of(path: Path) -> list[str] | None:
@@ -37,9 +44,9 @@ def header_of(path: Path) -> list[str] | None:
     Names go to places where no record may go.
     """
     try:
-        with path.open("rb") as file, _rows(file) as rows:
-            header = next(rows, [])
-    except CandidUnavailableError:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file, strict=True), [])
+    except (UnicodeDecodeError, csv.Error):
         return None
     odd = [name for name in header if not re.fullmatch(r"[A-Za-z_][\w .,:/()#%$-]{0,99}", name)]
     return header if header and not odd and len(set(header)) == len(header) else None
@@ -57,12 +64,23 @@ def rewrite(source: Path, target: io.RawIOBase, columns: Mapping[str, str]) -> l
     :raises CandidConfigError: a column is not in the file.
     :raises CandidUnavailableError: the file is no CSV as it should be; says which record, never what is in it.
     """
-    known = header_of(source)
-    with source.open("rb") as file, _rows(file) as rows:
+    try:
+        return _rewrite(source, target, columns)
+    except UnicodeDecodeError:
+        problem = "it is not UTF-8"
+    except csv.Error as error:
+        problem = str(error)  # its texts are fixed
+    # Out here, where no error that holds a piece of the file is its context.
+    raise _broken(problem)
+
+
+def _rewrite(source: Path, target: io.RawIOBase, columns: Mapping[str, str]) -> list[str]:
+    with source.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, strict=True)
         header = next(rows, [])
         others = [name for name in header if name not in columns]
         names = [*columns.values(), *others]
-        _check(columns, header, known, names)
+        _check(columns, header, header_of(source), names)
         places = [header.index(name) for name in [*columns, *others]]
         choose = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
         with io.TextIOWrapper(io.BufferedWriter(target, _AT_ONCE), "utf-8", newline="") as text:
@@ -90,19 +108,6 @@ def _equally_long(rows: Iterator[list[str]], width: int) -> Iterator[list[str]]:
             yield row
         elif row:  # an empty line is no record
             raise _broken(f"record {number} has {len(row)} cells, the header {width}")
-
-
-@contextmanager
-def _rows(file: IO[bytes]) -> Iterator[Iterator[list[str]]]:
-    problem = None
-    try:
-        yield csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
-    except UnicodeDecodeError:
-        problem = "it is not UTF-8"
-    except csv.Error as error:
-        problem = str(error)  # its texts are fixed
-    if problem:
-        raise _broken(problem)
 
 
 def _broken(problem: str) -> CandidUnavailableError:
