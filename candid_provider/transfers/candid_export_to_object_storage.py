@@ -119,8 +119,8 @@ class CandidExportToObjectStorageOperator(BaseOperator):
             check_directory(self.path)
             owner = owner_of(self, context)
             earlier = earlier_parts(self.path, owner)
-            while waited_for := self._first_pending(days):
-                self._wait(waited_for, deadline)
+            while pending := self._last_pending(days):
+                self._wait(pending, deadline)
             parts = self._fetch(days, columns)
             manifest = Manifest(
                 route=days[0].call.route,
@@ -148,8 +148,8 @@ class CandidExportToObjectStorageOperator(BaseOperator):
                 if not 0 < getattr(self, name) < float("inf"):
                     raise CandidConfigError(f"{name} is not a number of seconds above 0", field=name)
 
-    def _first_pending(self, days: Sequence[Window]) -> Window | None:
-        """Find a window that is not there yet; the last one comes last. One that is refused raises."""
+    def _last_pending(self, days: Sequence[Window]) -> Window | None:
+        """Find the last window that is not there yet, None if all are. One that is refused raises."""
         from candid_provider.api.exports import READINESS
         from candid_provider.api.waiting import Outcome
         from candid_provider.exceptions import CandidError

@@ -7,7 +7,7 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -60,6 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(status, headers)
             case ("cut", count):
                 self._serve(cut=count)
+            case ("stall", count):
+                self._serve(cut=count, stalls=True)
             case ("part", content_range):
                 self._serve(content_range=content_range)
             case _:
@@ -76,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _serve(self, cut: int | None = None, content_range: str | None = None) -> None:
+    def _serve(self, cut: int | None = None, content_range: str | None = None, stalls: bool = False) -> None:
         storage, start = self.storage, 0
         asked = self.headers.get("Range")
         if asked and storage.ranges and self.headers.get("If-Range", storage.etag) == storage.etag:
@@ -94,7 +96,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in storage.headers.items():
             self.send_header(name, value)
         self._frame(len(part))
-        self._send(part if cut is None else part[:cut], broken=cut is not None)
+        self._send(part if cut is None else part[:cut], broken=cut is not None and not stalls)
+        if stalls:
+            self.close_connection = True
+            with suppress(ConnectionError):
+                self.connection.recv(1)  # until the other side has had enough
 
     def _frame(self, length: int) -> None:
         if self.storage.framing == "length":

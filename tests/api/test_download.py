@@ -117,6 +117,13 @@ def test_a_cut_costs_the_rest_and_nothing_more(client: StorageClient, storage: S
     assert storage.sent == len(CONTENT)
 
 
+def test_a_stall_is_as_good_as_a_cut(storage: Storage) -> None:
+    storage.deeds = deque([("stall", 100_000)])
+    with StorageClient(timeout=0.2) as client:
+        assert fetched(client, storage).content == CONTENT
+    assert storage.sent == len(CONTENT)
+
+
 def test_each_attempt_has_a_fresh_url(client: StorageClient, storage: Storage) -> None:
     asked = []
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
+import psutil
 
 ROW = b'%036d,%036d,CH-%08d,1,biller_received,2026-03-01,"Family, Given",Ren\xc3\xa9e,12500,,' + b"." * 340 + b"\n"
 
@@ -108,20 +109,15 @@ def once(way: str, url: str, target: str) -> dict[str, float]:
     from candid_provider.transfers.candid_export_to_object_storage import CandidExportToObjectStorageOperator
 
     del download, CandidExportToObjectStorageOperator
-    before = peak()
+    before = psutil.Process().memory_info().rss
     WAYS[way](url.replace("export.csv", "small.csv"), target)
     cpu, started = time.process_time(), time.perf_counter()
     WAYS[way](url, target)
     return {
         "seconds": time.perf_counter() - started,
         "cpu": time.process_time() - cpu,
-        "MB": peak() - before,
+        "MB": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / 1e6,
     }
-
-
-def peak() -> float:
-    """Give the most memory this process has had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def measure(way: str, url: str, directory: Path) -> dict[str, float]:
