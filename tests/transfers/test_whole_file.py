@@ -51,7 +51,7 @@ def test_a_directory_is_made_and_tried(tmp_path: Path) -> None:
     assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "er"]
     assert list((tmp_path / "deep" / "er").iterdir()) == []
     (tmp_path / "file").touch()
-    with pytest.raises(CandidConfigError, match="^path: .* cannot be written to"):
+    with pytest.raises(CandidConfigError, match=r"^path: .* cannot be written to"):
         check_directory(str(tmp_path / "file"))
 
 
