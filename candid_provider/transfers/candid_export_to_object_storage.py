@@ -32,8 +32,9 @@ class CandidExportToObjectStorageOperator(BaseOperator):
     A file for a day is there after three business days at the latest; until then the task waits, without a worker
     if it is deferrable. More than 30 days come as several files. Each file is fetched from a signed URL, which
     lives two minutes and goes nowhere but into that request, without the bearer; a download that is cut off goes on
-    where it was, also in a retry of the task on the same disk. Files appear whole, ``manifest.json`` last; a further
-    run replaces what the earlier one wrote, and nothing else.
+    where it was, also in a retry of the task on the same disk, where its bytes wait as ``.NAME.part`` (mode 0600)
+    beside the file's place. Files appear whole, ``manifest.json`` last; a further run replaces what the earlier one
+    wrote, and nothing else.
 
     Candid is retiring exports for Data Share and does not offer them to new customers (candidhealth 1.37.0).
 
@@ -145,7 +146,8 @@ class CandidExportToObjectStorageOperator(BaseOperator):
 
         with failing_for_good():
             for name in ("poll_interval", "timeout"):
-                if not 0 < getattr(self, name) < float("inf"):
+                value = getattr(self, name)
+                if not isinstance(value, int | float) or not 0 < value < float("inf"):
                     raise CandidConfigError(f"{name} is not a number of seconds above 0", field=name)
 
     def _last_pending(self, days: Sequence[Window]) -> Window | None:

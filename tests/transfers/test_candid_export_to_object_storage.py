@@ -197,6 +197,7 @@ def test_a_window_that_is_refused_fails_before_another_is_waited_for(candid: Emu
         ({"last_day": "soon"}, "last_day"),
         ({"columns": "id"}, "columns"),
         ({"poll_interval": 0}, "poll_interval"),
+        ({"poll_interval": "1m"}, "poll_interval"),
         ({"timeout": -1}, "timeout"),
         ({"path": "exports"}, "path"),
         ({"path": "/proc/no/exports"}, "path"),
