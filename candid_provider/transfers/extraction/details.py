@@ -8,8 +8,7 @@ import dataclasses
 import re
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
@@ -74,6 +73,7 @@ class Details:
         self._call = Call(method="GET", path=route, path_params=dict.fromkeys(self.names, ""))
         self._ids = _ids_in(self.names)
         self._hook, self._concurrency, self._answered = hook, concurrency, False
+        self._beginning, self._loop = threading.Lock(), cast("_Loop | None", None)
 
     def of(self, rows: Sequence[msgspec.Raw]) -> tuple[list[msgspec.Raw], list[Failure]]:
         """Ask for the details of a page's rows.
@@ -83,7 +83,7 @@ class Details:
         :raises CandidError: what concerns all rows; none of the page is answered then.
         """
         wanted = list(dict.fromkeys(self._ids_of(row) for row in rows))
-        found = self._loop.run(self._all(self._loop.client, wanted)) if wanted else []
+        found = self._ask(wanted) if wanted else []
         failures = [each for each in found if isinstance(each, Failure)]
         answers = [each for each in found if not isinstance(each, Failure)]
         self._answered = self._answered or bool(answers)
@@ -98,17 +98,20 @@ class Details:
 
     def stop(self) -> None:
         """Cancel what is under way, without waiting for it: for signal handlers; :meth:`of` raises then."""
-        if loop := self.__dict__.get("_loop"):
+        if loop := self._loop:
             loop.cancel()
 
     def close(self) -> None:
         """Cancel what is under way, wait for it, and close the connections; asking after that begins anew."""
-        if loop := self.__dict__.pop("_loop", None):
+        with self._beginning:
+            loop, self._loop = self._loop, None
+        if loop:
             loop.close()
 
-    @cached_property
-    def _loop(self) -> _Loop:
-        return _Loop(self._hook.async_client())
+    def _ask(self, wanted: Sequence[Ids]) -> list[msgspec.Raw | Failure]:
+        with self._beginning:
+            loop = self._loop = self._loop or _Loop(self._hook.async_client())
+        return loop.run(self._all(loop.client, wanted))
 
     def _ids_of(self, row: msgspec.Raw) -> Ids:
         try:

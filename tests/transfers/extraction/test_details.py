@@ -25,19 +25,17 @@ from candid_provider.exceptions import (
 from candid_provider.hooks.candid import CandidHook
 from candid_provider.transfers.extraction.details import Details, Failure
 from tests.conftest import Connect
-from tests.oauth.scripted import everything_in
+from tests.oauth.scripted import answer, everything_in, serving
+from tests.transfers.hurry import hurried
 
 ITEMIZE = "/api/patient-ar/v1/invoice-itemization/{claim_id}"
 ROUTE = f"GET {ITEMIZE}"
 PATIENT = "/patients/v1/{id}"
 
 
-async def at_once(_: float) -> None: ...
-
-
 @pytest.fixture
 def hook(candid: Emulator, connect: Connect) -> Iterator[CandidHook]:
-    with CandidHook(rate_limit=RateLimit(sleep=lambda _: None, asleep=at_once)) as hook:
+    with CandidHook(rate_limit=hurried()) as hook:
         yield hook
 
 
@@ -136,15 +134,15 @@ def test_an_id_that_may_name_a_person_is_not_listed(candid: Emulator, hook: Cand
         {"kind": "reset"},
         {"kind": "truncated"},
         {"kind": "broken_json"},
-        {"kind": "token_expired"},
-        {"kind": "tokens_revoked"},
+        {"kind": "token_expired", "count": 1},
+        {"kind": "tokens_revoked", "count": 1},
     ],
     ids=str,
 )
 def test_what_passes_is_asked_again(
     candid: Emulator, details: Details, rows: list[msgspec.Raw], fault: dict[str, Any]
 ) -> None:
-    candid.faults.add(**fault, route=ROUTE, every=7, count=4)
+    candid.faults.add(**{"count": 4, **fault}, route=ROUTE, every=7)
     answers, failures = details.of(rows)
     assert claims(answers) == claims(rows)
     assert failures == []
@@ -203,11 +201,14 @@ def test_rows_without_the_placeholder_are_an_error_that_names_it(
     assert sum(candid.stats()["requests"].values()) == 0
 
 
-def test_a_path_that_candid_does_not_know_is_not_taken_for_missing_records(hook: CandidHook) -> None:
-    details = Details(hook, "/api/nothing/v1/{id}")
-    with pytest.raises(CandidConfigError, match="Check the path"):
-        details.of([row(id="1"), row(id="2")])
-    details.close()
+def test_a_path_that_candid_does_not_know_is_not_taken_for_missing_records(connect: Connect) -> None:
+    with serving() as server, CandidHook() as hook:
+        connect(host=server.url)
+        server.answers = [answer({"detail": "Not Found"}, 404)]
+        details = Details(hook, "/api/nothing/v1/{id}")
+        with pytest.raises(CandidConfigError, match="Check the path"):
+            details.of([row(id="1"), row(id="2")])
+        details.close()
 
 
 def test_threads_may_ask_at_the_same_time(candid: Emulator, details: Details, rows: list[msgspec.Raw]) -> None:
