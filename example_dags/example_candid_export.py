@@ -2,7 +2,7 @@
 
 Candid has a day's file ready after three business days at the latest. The task asks for the day six days ago, waits
 in the triggerer should it not be there yet, and fetches it from a signed URL; a download that is cut off goes on
-where it was. Columns are put into the order that a warehouse table has, by name, because Candid adds some without notice.
+where it was. Columns are put into the order that a warehouse table has, by name: Candid adds some without notice.
 
 Needs a connection ``candid_default`` of type ``candid``, and an organisation that still has exports: Candid is
 replacing them by Data Share. ``CANDID_OUTPUT`` says where files go: a directory that all workers share, or any object

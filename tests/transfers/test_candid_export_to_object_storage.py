@@ -32,7 +32,8 @@ def world(candid: Emulator, connect: Connect) -> None:
 
 
 def made(directory: Path, /, **changes: Any) -> CandidExportToObjectStorageOperator:
-    given: dict[str, Any] = {"path": str(directory), "deferrable": False, "poll_interval": 0.01, **READY, **changes}
+    given: dict[str, Any] = {"path": str(directory), "deferrable": False, "poll_interval": 0.01, "count_rows": True}
+    given |= {**READY, **changes}
     return CandidExportToObjectStorageOperator(**{"task_id": "export", **given})
 
 
@@ -224,7 +225,7 @@ def test_columns_are_written_by_name(tmp_path: Path) -> None:
     assert names(tmp_path / "gone") == set()
 
 
-def test_rows_need_not_be_counted(tmp_path: Path) -> None:
+def test_rows_are_counted_on_request(tmp_path: Path) -> None:
     assert export(tmp_path, count_rows=False)["rows"] is None
 
 
