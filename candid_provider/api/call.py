@@ -182,7 +182,8 @@ def send_page(client: CandidClient, call: Call) -> Page:
 
     :raises CandidError: the typed error of what went wrong; reads were retried by then.
     """
-    return exchange(client, call, _reader(call))
+    page: Page = exchange(client, call, _reader(call))
+    return page
 
 
 async def asend(client: CandidAsyncClient, call: Call) -> Any:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,11 +17,9 @@ if TYPE_CHECKING:
 
     from candid_provider.api.call import Call
     from candid_provider.hooks.candid import CandidHook
-    from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
-    from candid_provider.transfers.extraction.extraction import Extraction
-    from candid_provider.transfers.extraction.manifest import Manifest, Owner
-    from candid_provider.transfers.extraction.part import Bench
+    from candid_provider.transfers.extraction.manifest import Owner
     from candid_provider.transfers.extraction.plan import Plan
+    from candid_provider.transfers.extraction.run import Run
 
 
 class CandidToObjectStorageOperator(RendersPrivately):
@@ -31,8 +27,8 @@ class CandidToObjectStorageOperator(RendersPrivately):
 
     Parts appear whole and ``manifest.json`` last; it names the parts that count. A run that succeeds replaces what
     the same task left there before, and nothing else. A try that fails keeps what it had read: the next one goes on
-    behind it, without a record lost or doubled. On a local disk that is to the page, whatever ended the try; elsewhere
-    a process that is killed outright (``kill -9``) loses what it had not yet uploaded, which is read again.
+    behind it, without a record lost or doubled. On a local disk that is to the second, whatever ended the try;
+    elsewhere a process that is killed outright (``kill -9``) loses what it had not uploaded yet, which is read again.
 
     :param resource: name of a resource (``candid_provider.api.resources``), or a call with a paging style.
     :param path: directory to write to: an absolute path or a URL of any object storage Airflow knows.
@@ -49,15 +45,15 @@ class CandidToObjectStorageOperator(RendersPrivately):
     :param parallel_windows: how many parts of the range of days given in ``query`` are read at once, for resources
         that can be listed by ranges; the output keeps the days' order.
     :param candid_conn_id: id of a connection of type ``candid``.
-    :returns: ``{"resource", "path", "manifest", "rows", "bytes", "pages", "parts", "deactivated", "failures"}``: paths
-        and counts.
+    :returns: ``{"resource", "path", "manifest", "parts", "rows", "bytes", "pages", "deactivated", "failures"}``:
+        paths and counts.
     :raises AirflowFailException: a retry cannot help: wrong arguments, wrong credentials, a 4xx answer.
     :raises CandidError: a retry may help, and goes on where this try stood.
     """
 
     template_fields: Sequence[str] = ("candid_conn_id", "resource", "path", "query", "path_params", "json")
     ui_color = "#e8f1ee"
-    _extraction: Extraction | None = None
+    _run: Run | None = None
 
     def __init__(
         self,
@@ -98,15 +94,20 @@ class CandidToObjectStorageOperator(RendersPrivately):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the listing."""
+        from candid_provider.api.call import send_page
         from candid_provider.hooks.candid import failing_for_good
         from candid_provider.transfers.extraction.checkpoint import CheckpointStore
         from candid_provider.transfers.extraction.lineage import note_lineage
+        from candid_provider.transfers.extraction.run import Run
 
         with failing_for_good(), self.hook as hook:
             plan = self._plan(context)
+            client = hook.get_conn()
             store = CheckpointStore(plan.directory, context.get("task_state_store"), self.log)
-            manifest = self._extract(plan, store)
-            note_lineage(hook, hook.get_conn().settings.candid_api, plan.name, str(plan.directory))
+            key = client.settings.credentials.derive("checkpoint", 32)
+            self._run = Run(plan, functools.partial(send_page, client), key, store, self.log)
+            manifest = self._run.execute()
+            note_lineage(hook, client.settings.candid_api, plan.name, str(plan.directory))
         return {
             "resource": manifest.resource,
             "path": str(plan.directory),
@@ -117,8 +118,8 @@ class CandidToObjectStorageOperator(RendersPrivately):
 
     def on_kill(self) -> None:
         """Save where the extraction stands; called from a signal handler."""
-        if self._extraction:
-            self._extraction.stop()
+        if self._run:
+            self._run.stop()
 
     def _plan(self, context: Context) -> Plan:
         from candid_provider.transfers.extraction.plan import plan
@@ -145,49 +146,3 @@ class CandidToObjectStorageOperator(RendersPrivately):
         index = getattr(instance, "map_index", None)
         run_id = str(getattr(instance, "run_id", None) or context.get("run_id") or "")
         return Owner(self.dag_id, self.task_id, run_id, -1 if index is None else index)
-
-    def _extract(self, plan: Plan, store: CheckpointStore) -> Manifest:
-        from candid_provider.api.call import send_page
-        from candid_provider.transfers.extraction.extraction import Extraction, Job, PositionLostError
-        from candid_provider.transfers.extraction.feed import Whole
-        from candid_provider.transfers.extraction.part import Bench
-        from candid_provider.transfers.extraction.publish import publish
-
-        checkpoint = self._checkpoint(plan, store)
-        bench = Bench(plan.directory, plan.format, checkpoint.generation, windows=len(plan.calls) > 1)
-        job = Job(
-            calls=plan.calls,
-            readers=[Whole() for _ in plan.calls],
-            bench=bench,
-            at_once=plan.at_once,
-            part_rows=plan.part_rows,
-            part_bytes=plan.part_bytes,
-        )
-        ask = functools.partial(send_page, self.hook.get_conn())
-        self._extraction = Extraction(job, ask, checkpoint, store, self.log)
-        try:
-            self._extraction.run()
-        except PositionLostError:
-            self.log.warning("Candid no longer knows the page an earlier try stood at: reading from the beginning")
-            store.remove()
-            plan.directory.remove(bench.leftovers(set()))
-            return self._extract(plan, store)
-        return publish(plan, bench, checkpoint, store, mark=None, interval=None, save_mark=lambda: None)
-
-    def _checkpoint(self, plan: Plan, store: CheckpointStore) -> Checkpoint:
-        """Take up the checkpoint of an earlier try, or begin anew and remove what another one left."""
-        from candid_provider.transfers.extraction.checkpoint import Checkpoint
-        from candid_provider.transfers.extraction.manifest import replaced_by
-        from candid_provider.transfers.extraction.part import Bench
-
-        standing = replaced_by(plan.directory, plan.owner)
-        key = self.hook.get_conn().settings.credentials.derive("checkpoint", 32)
-        identity, found = plan.identity(key), store.load()
-        if found and found.identity == identity:
-            return found
-        if found:
-            self._remove_leftovers(Bench(plan.directory, plan.format, found.generation), set(standing))
-        return Checkpoint(identity, secrets.token_hex(4), datetime.now(UTC).isoformat())
-
-    def _remove_leftovers(self, bench: Bench, keep: set[str]) -> None:
-        bench.directory.remove(bench.leftovers(keep))

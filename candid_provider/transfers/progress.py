@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
+from typing import Any, Protocol
 
 EVERY = 5.0
 """Seconds between two progress lines in the task log."""
+
+
+class Log(Protocol):
+    """Be a logger: logging's, or Airflow's own."""
+
+    def info(self, event: str, /, *args: Any) -> Any:
+        """Log what is of interest."""
+
+    def warning(self, event: str, /, *args: Any) -> Any:
+        """Log what should not be."""
 
 
 class Progress:
@@ -18,9 +28,7 @@ class Progress:
     :param clock: seconds, only ever growing.
     """
 
-    def __init__(
-        self, log: logging.Logger, every: float = EVERY, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, log: Log, every: float = EVERY, clock: Callable[[], float] = time.monotonic) -> None:
         self._log, self._every, self._clock = log, every, clock
         self._started = self._logged = clock()
         self._first: dict[str, float] = {}
@@ -30,7 +38,10 @@ class Progress:
         self._first = counts
 
     def tick(self, **counts: object) -> None:
-        """Log counts, if it is time. A count named ``rows`` or ``records`` brings its rate, ``nbytes`` is shown in MB."""
+        """Log counts, if it is time.
+
+        ``rows`` or ``records`` bring their rate, ``nbytes`` is shown in MB.
+        """
         if (now := self._clock()) - self._logged >= self._every:
             self._logged = now
             self._line("so far", now, counts)

@@ -9,9 +9,8 @@ import msgspec
 from candid_provider.exceptions import CandidUnavailableError
 
 if TYPE_CHECKING:
-    import logging
-
     from candid_provider.transfers.extraction.directory import Directory
+    from candid_provider.transfers.progress import Log
 
 FILE = ".candid-checkpoint.json"
 """Lies in the directory from before the first part until the manifest is complete."""
@@ -108,7 +107,7 @@ class CheckpointStore:
     :param state_store: ``context["task_state_store"]``, from Airflow 3.3 on.
     """
 
-    def __init__(self, directory: Directory, state_store: Any, log: logging.Logger) -> None:
+    def __init__(self, directory: Directory, state_store: Any, log: Log) -> None:
         self._directory, self._state_store, self._log = directory, state_store, log
         self._outlined = ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from candid_provider.transfers.extraction.fetch import Arrived, Fetcher
 from candid_provider.transfers.extraction.finisher import Finisher
 from candid_provider.transfers.extraction.part import Bench, Finished
 from candid_provider.transfers.extraction.stream import Closed, Stream
-from candid_provider.transfers.progress import Progress
+from candid_provider.transfers.progress import Log, Progress
 
 SAVE_EVERY = 1.0
 """Seconds between two checkpoints, where saving is quick."""
@@ -64,7 +63,7 @@ class Extraction:
         ask: Callable[[Call], Page],
         checkpoint: Checkpoint,
         store: CheckpointStore,
-        log: logging.Logger,
+        log: Log,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._job, self._ask, self._checkpoint, self._store, self._log = job, ask, checkpoint, store, log

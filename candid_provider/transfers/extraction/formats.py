@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,7 +74,9 @@ def _zstd() -> Callable[[IO[bytes], IO[bytes]], int]:
         )
 
     def encode(spool: IO[bytes], file: IO[bytes]) -> int:
-        zstandard.ZstdCompressor(level=3, write_checksum=True).copy_stream(spool, file, read_size=BLOCK)
+        size = spool.seek(0, os.SEEK_END)
+        spool.seek(0)
+        zstandard.ZstdCompressor(level=3, write_checksum=True).copy_stream(spool, file, size, read_size=BLOCK)
         return 0
 
     return encode

@@ -17,7 +17,7 @@ def note_lineage(hook: Any, api_url: str, resource: str, output: str) -> None:
         from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
     except ImportError:
         return
-    collector = get_hook_lineage_collector()
+    collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # common.compat has no types
     host = urlsplit(api_url).netloc
     collector.add_input_asset(context=hook, uri=f"candid://{host}/{resource.rpartition(' ')[2].strip('/')}")
     collector.add_output_asset(context=hook, uri=_url(output))

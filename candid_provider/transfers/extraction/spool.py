@@ -21,7 +21,7 @@ class Spool:
         self.path, self.length, self._hash = path, 0, hashlib.sha256()
         self.file: IO[bytes]
         if path is None:
-            self.file = tempfile.TemporaryFile(prefix="candid-", buffering=0)
+            self.file = tempfile.TemporaryFile(prefix="candid-", buffering=0)  # noqa: SIM115 - closed by close()
         else:
             # Unbuffered: what is written outlives the process, and pages are larger than any buffer.
             self.file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
