@@ -106,7 +106,7 @@ def plan(
         name=resource if isinstance(resource, str) else call.route,
         resource=row,
         call=call,
-        calls=windows(call, getattr(row, "ranges", None), parallel_windows),
+        calls=windows(call, _ranges(row), parallel_windows),
         directory=Directory(path),
         format_name=format,
         compression=compression,
@@ -138,3 +138,8 @@ def _at_least(name: str, value: object, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise CandidConfigError(f"{name} is not a whole number of at least {least}", field=name)
     return value
+
+
+def _ranges(row: Resource | None) -> tuple[str, ...] | None:
+    named = {"encounters": ("date_of_service_min", "date_of_service_max", "date")}
+    return getattr(row, "ranges", None) or (named.get(row.name) if row else None)
