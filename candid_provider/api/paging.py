@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, Protocol
@@ -26,6 +27,12 @@ class Paging(Protocol):
     def position(self, call: Call) -> str:
         """Name the place in the listing at which a call reads, to notice a circle; empty if it cannot tell."""
 
+    def save(self, call: Call) -> dict[str, Any]:
+        """Give what tells this call from the first one, as JSON: a checkpoint."""
+
+    def resume(self, call: Call, saved: Mapping[str, Any]) -> Call:
+        """Make the call that was saved, from the first one."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenPaging:
@@ -43,15 +50,25 @@ class TokenPaging:
         answer: Any = _token_page(self.items_key).decode(_valid(content))
         following = None
         if token := answer.next_page_token:
-            if self.token_in == "query":
-                following = call.with_params(page_token=token)
-            else:
-                following = dataclasses.replace(call, json={**(call.json or {}), "page_token": token})
+            following = self._at(call, token)
         return Page(answer.rows, following, len(content))
 
     def position(self, call: Call) -> str:
         """The page's token."""
         return str((call.params if self.token_in == "query" else call.json or {}).get("page_token") or "")
+
+    def save(self, call: Call) -> dict[str, Any]:
+        """The page's token."""
+        return {"page_token": self.position(call)}
+
+    def resume(self, call: Call, saved: Mapping[str, Any]) -> Call:
+        """Ask for the page with the token."""
+        return self._at(call, saved["page_token"]) if saved["page_token"] else call
+
+    def _at(self, call: Call, token: str) -> Call:
+        if self.token_in == "query":
+            return call.with_params(page_token=token)
+        return dataclasses.replace(call, json={**(call.json or {}), "page_token": token})
 
 
 @lru_cache
@@ -123,6 +140,15 @@ class ScanPaging:
         """Nothing: a scan may stand still at one timestamp while it brings new records."""
         return ""
 
+    def save(self, call: Call) -> dict[str, Any]:
+        """The time from which on it reads, and the records there that were delivered."""
+        return {"since": call.params["since"], "seen": sorted(self.seen)}
+
+    def resume(self, call: Call, saved: Mapping[str, Any]) -> Call:
+        """Read on from that time without those records."""
+        paging = dataclasses.replace(self, seen=frozenset((str(id), int(version)) for id, version in saved["seen"]))
+        return dataclasses.replace(call.with_params(since=saved["since"]), paging=paging)
+
 
 def _time(text: str) -> datetime.datetime:
     # Texts do not compare: "…:00Z" comes after "…:00.500Z".
@@ -151,3 +177,11 @@ class Unpaged:
     def position(self, call: Call) -> str:
         """Nothing: there is one page."""
         return ""
+
+    def save(self, call: Call) -> dict[str, Any]:
+        """Nothing: there is one page."""
+        return {}
+
+    def resume(self, call: Call, saved: Mapping[str, Any]) -> Call:
+        """Ask for the one page again."""
+        return call

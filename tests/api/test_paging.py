@@ -21,6 +21,10 @@ from tests.oauth.scripted import Answer, Scripted, answer
 SINCE = "2026-01-01T00:00:00.000Z"
 
 
+COUNTED = ("encounters", "events", "payers", "patient_ar_inventory", "patients", "appointments", "coverages")
+"""Resources of which the emulator says how many records it has."""
+
+
 def listing(paging: Paging, method: str = "GET", path: str = "/api/payers/v4", **fields: Any) -> Call:
     return Call(method=method, path=path, paging=paging, **fields)
 
@@ -40,18 +44,11 @@ def rows_of(pages: list[Page]) -> list[Any]:
 # --- the resources, against the emulator
 
 
-@pytest.mark.parametrize("name", RESOURCES)
+@pytest.mark.parametrize("name", COUNTED)
 def test_a_resource_comes_whole_and_nothing_twice(candid: Sender, emulator: Emulator, name: str) -> None:
     resource = RESOURCES[name]
-    keys = [item[resource.key] for item in rows_of(candid.pages(resource.call()))]
+    keys = [item[resource.key or ""] for item in rows_of(candid.pages(resource.call()))]
     assert len(keys) == len(set(keys)) == emulator.stats()["records"][name] > 100
-
-
-@pytest.mark.parametrize("name", RESOURCES)
-def test_a_resource_has_its_cursor_in_every_record(candid: Sender, name: str) -> None:
-    resource = RESOURCES[name]
-    (page,) = candid.pages(resource.call(), most=1)
-    assert resource.cursor is None or all(item[resource.cursor] for item in page.items)
 
 
 @pytest.mark.parametrize("name", ["encounters", "events", "payers", "patient_ar_inventory"])
@@ -66,7 +63,7 @@ def test_a_small_scan_brings_the_same_records(candid: Sender, emulator: Emulator
     assert len(keys) == len(set(keys)) == emulator.stats()["records"]["patients"]
 
 
-@pytest.mark.parametrize("name", RESOURCES)
+@pytest.mark.parametrize("name", COUNTED)
 def test_any_pages_next_call_is_a_place_to_go_on_from(candid: Sender, emulator: Emulator, name: str) -> None:
     resource = RESOURCES[name]
     (first,) = candid.pages(resource.call(), most=1)

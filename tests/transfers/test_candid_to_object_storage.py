@@ -25,11 +25,13 @@ def extract(**arguments: Any) -> dict[str, Any]:
     return operator.execute(context)
 
 
-@pytest.mark.parametrize("resource", sorted(RESOURCES))
+@pytest.mark.parametrize(
+    "resource", ["encounters", "events", "payers", "patient_ar_inventory", "patients", "coverages"]
+)
 def test_every_record_is_written_once(candid: Emulator, connect: Connect, tmp_path: Path, resource: str) -> None:
     target = tmp_path / "file.jsonl"
     summary = extract(resource=resource, path=str(target))
-    keys = [json.loads(line)[RESOURCES[resource].key] for line in target.read_bytes().splitlines()]
+    keys = [json.loads(line)[RESOURCES[resource].key or ""] for line in target.read_bytes().splitlines()]
     assert len(set(keys)) == len(keys) == summary["rows"] == candid.stats()["records"][resource]
 
 
