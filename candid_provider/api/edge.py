@@ -16,20 +16,28 @@ class Edge:
     """Remember the records delivered at the end of a feed, by the digest of their key.
 
     What was delivered at or after :attr:`floor` is remembered, without a gap. The floor follows the newest
-    record at the distance of the overlap; nearer, when more than ``MOST`` records lie in between, but never
-    past the newest.
+    record at the distance of the overlap, up to the time at which the run began: what was written before, but
+    could be read only later, may have been passed by. It comes nearer when more than ``MOST`` records lie in
+    between, but never past the newest.
 
     :param overlap: seconds before the newest record from which the next run reads again.
+    :param begun: when the run began, in microseconds since 1970.
     :param floor: microseconds since 1970 from which on this run reads; None for all there is.
     :param seen: digests of the records at or after the floor that earlier runs delivered.
     :param newest: end of the span that is read, where a feed has one.
     """
 
     def __init__(
-        self, *, overlap: float, floor: int | None = None, seen: Iterable[str] = (), newest: int | None = None
+        self,
+        *,
+        overlap: float,
+        begun: int,
+        floor: int | None = None,
+        seen: Iterable[str] = (),
+        newest: int | None = None,
     ) -> None:
-        self.floor, self.newest = floor, newest
-        self._began = floor
+        self.floor, self.newest, self._begun = floor, newest, begun
+        self._first_floor = floor
         self._overlap = round(overlap * SECOND)
         self._seen = set(seen)
         self._kept: dict[str, int] = {}
@@ -62,7 +70,7 @@ class Edge:
         self._trim()
         at = self._cut()
         # What did not come again has a later version by now, unless this run has not read as far.
-        unmet = self._seen if at == self._began else set()
+        unmet = self._seen if at == self._first_floor else set()
         return at, tuple(sorted({*self._kept, *unmet}))
 
     def state(self) -> dict[str, Any]:
@@ -83,8 +91,8 @@ class Edge:
         self._latest = Latest(state["latest"])
 
     def _cut(self) -> int:
-        floor = self.newest if self.newest is None else self.newest - self._overlap
-        return max(bound for bound in (self.floor, floor, -(2**63)) if bound is not None)
+        newest = self._begun if self.newest is None else min(self.newest, self._begun)
+        return newest - self._overlap if self.floor is None else max(self.floor, newest - self._overlap)
 
     def _trim(self) -> None:
         if self.newest is None:

@@ -63,7 +63,8 @@ class Events:
         end = span[1] if interval else max(start, microseconds(now) - round(self.lag * SECOND))
         begun = call.with_params(created_after=written(start), created_before=written(end))
         floor, seen = (mark.moment, mark.seen) if mark and not interval else (start, ())
-        return begun, Edge(overlap=self.overlap, floor=floor, seen=seen, newest=end), span
+        edge = Edge(overlap=self.overlap, begun=microseconds(now), floor=floor, seen=seen, newest=end)
+        return begun, edge, span
 
 
 @dataclass(frozen=True, slots=True)

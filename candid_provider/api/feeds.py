@@ -76,7 +76,7 @@ class Scan:
     ) -> tuple[Call, Reader]:
         """Scan from the mark on, to the end or to the interval's."""
         begun, span = _begin(call, ("since",), mark, interval)
-        reader = Changes(call.route, Named("id", self.cursor, "version"), _edge(self, mark, interval), **span)
+        reader = Changes(call.route, Named("id", self.cursor, "version"), _edge(self, mark, interval, now), **span)
         return _ended(begun, self.cursor, interval), reader
 
 
@@ -110,7 +110,7 @@ class Rising:
         paging = RisingPaging(_by_token(call), self.cursor, (self.bound,), sure_from=self.sure_from)
         begun, span = _begin(call.with_params(**self.fixed), (self.bound,), mark, interval)
         named = Named(self.key, self.cursor, self.cursor)
-        reader = Changes(call.route, named, _edge(self, mark, interval), **span)
+        reader = Changes(call.route, named, _edge(self, mark, interval, now), **span)
         return _ended(dataclasses.replace(begun, paging=paging), self.cursor, interval), reader
 
 
@@ -139,7 +139,7 @@ class Falling:
         reader = Changes(
             call.route,
             Named(self.key, self.cursor, self.cursor),
-            _edge(self, mark, interval),
+            _edge(self, mark, interval, now),
             span=span,
             marks=interval is None,
         )
@@ -179,7 +179,9 @@ class View:
             begun = dataclasses.replace(begun, json=put(begun.json, ("filters", self.cursor, "max"), end))
         # Whether the bounds are inclusive is not documented.
         paging = RisingPaging(_by_token(call), self.cursor, bound, step_back=1000)
-        reader = Changes(call.route, Named("claim_id", self.cursor, self.cursor), _edge(self, mark, interval), **span)
+        reader = Changes(
+            call.route, Named("claim_id", self.cursor, self.cursor), _edge(self, mark, interval, now), **span
+        )
         return _ended(dataclasses.replace(begun, paging=paging), self.cursor, interval), reader
 
 
@@ -232,10 +234,11 @@ def _moment(text: str, bound: tuple[str, ...]) -> int:
     )
 
 
-def _edge(feed: Any, mark: Mark | None, interval: Interval | None) -> Edge:
+def _edge(feed: Any, mark: Mark | None, interval: Interval | None, now: datetime.datetime) -> Edge:
+    begun = microseconds(now)
     if mark is None or interval:
-        return Edge(overlap=feed.overlap)
-    return Edge(overlap=feed.overlap, floor=mark.moment, seen=mark.seen)
+        return Edge(overlap=feed.overlap, begun=begun)
+    return Edge(overlap=feed.overlap, begun=begun, floor=mark.moment, seen=mark.seen)
 
 
 def _ended(call: Call, cursor: str, interval: Interval | None) -> Call:

@@ -149,7 +149,7 @@ class Resource:
         asked = merged.get("maxResults")
         if not isinstance(self.paging, ScanPaging) or asked is None:
             return self.paging
-        return ScanPaging(self._scanned(asked))
+        return ScanPaging(self._scanned(asked), largest=(self.size and self.size.largest) or 0)
 
     def _scanned(self, value: object) -> int:
         """Read maxResults: what a full page is has to be known, or the end of a scan is taken for its middle."""

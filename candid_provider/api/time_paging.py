@@ -23,7 +23,7 @@ class RisingPaging:
     What page tokens stand for is not documented. If they count records, each record that moves to the end
     while the listing is read makes the next page begin one too late, and one is lost. So the next page begins
     at the time of the last record, which brings that one again; the reader of the feed leaves it out. A page
-    that does not rise is followed by its token.
+    that does not rise, or is all of one time, is followed by its token.
 
     :param inner: how a page is read and its token followed.
     :param stamp: the records' field that rises.

@@ -282,8 +282,16 @@ def test_a_full_page_of_one_timestamp_is_reported(sender: Sender, server: Script
     server.answers = [answer([row(name, 1) for name in ("Jane", "b", "c")])]
     error = sender.fails(scan(page_size=3))
     assert isinstance(error, CandidUnavailableError)
-    assert "maxResults" in str(error)
+    assert "shares one updated_at" in str(error)
     assert (error.retryable, len(server.requests)) == (False, 1)
+
+
+def test_a_full_page_of_one_timestamp_is_asked_for_again_in_full_size(sender: Sender, server: Scripted) -> None:
+    rows = [row(name, 1) for name in ("a", "b", "c", "d")]
+    server.answers = [answer(rows[:3]), answer(rows), answer(rows)]
+    call = RESOURCES["patients"].call({"maxResults": 3, "since": SINCE})
+    assert rows_of(sender.pages(call)) == rows
+    assert ["maxResults=1000" in request.target for request in server.requests] == [False, True, True]
 
 
 def test_a_short_page_of_one_timestamp_is_the_end(sender: Sender, server: Scripted) -> None:
