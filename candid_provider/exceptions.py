@@ -8,6 +8,7 @@ CandidError
 │   ├── CandidConflictError                 409, or 422 because an external id is taken
 │   └── CandidRateLimitError                429
 ├── CandidUnavailableError                  timeout, broken connection, 5xx, unreadable answer
+├── CandidStoppedError                      the task was told to stop; a retry goes on where it stood
 └── CandidJobFailedError                    remote work ended badly, or its end could not be read
 
 No message, attribute or cause of these holds a query, a request body, a response body, a secret or a
@@ -132,6 +133,12 @@ class CandidUnavailableError(CandidError):
         self.error_name = error_name
         self.retry_after = retry_after
         self.retryable = retryable
+
+
+class CandidStoppedError(CandidError):
+    """Say that the task was told to stop; what it had done is kept, and a retry goes on there."""
+
+    retryable = True
 
 
 class CandidJobFailedError(CandidError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, Protocol
@@ -26,6 +27,12 @@ class Paging(Protocol):
     def position(self, call: Call) -> str:
         """Name the place in the listing at which a call reads, to notice a circle; empty if it cannot tell."""
 
+    def save(self, call: Call) -> dict[str, Any]:
+        """Give what tells this call from the first one, as JSON: a checkpoint."""
+
+    def resume(self, call: Call, saved: Mapping[str, Any]) -> Call:
+        """Make the call that was saved, from the first one."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenPaging:
@@ -43,15 +50,25 @@ class TokenPaging:
         answer: Any = _token_page(self.items_key).decode(_valid(content))
         following = None
         if token := answer.next_page_token:
-            if self.token_in == "query":
-                following = call.with_params(page_token=token)
-            else:
-                following = dataclasses.replace(call, json={**(call.json or {}), "page_token": token})
+            following = self._at(call, token)
         return Page(answer.rows, following, len(content))
 
     def position(self, call: Call) -> str:
         """The page's token."""
         return str((call.params if self.token_in == "query" else call.json or {}).get("page_token") or "")
+
+    def save(self, call: Call) -> dict[str, Any]:
+        """The page's token."""
+        return {"page_token": self.position(call)}
+
+    def resume(self, call: Call, saved: Mapping[str, Any]) -> Call:
+        """Ask for the page with the token."""
+        return self._at(call, saved["page_token"]) if saved["page_token"] else call
+
+    def _at(self, call: Call, token: str) -> Call:
+        if self.token_in == "query":
+            return call.with_params(page_token=token)
+        return dataclasses.replace(call, json={**(call.json or {}), "page_token": token})
 
 
 @lru_cache
@@ -85,10 +102,13 @@ class ScanPaging:
 
     :param page_size: records in a full page: fixed at 100, or what ``maxResults`` asks for.
     :param seen: id and version of the records at ``since`` that were delivered already.
+    :param largest: what ``maxResults`` may ask for, where a scan takes it: a full page that shares one
+        ``updated_at`` is asked for again in this size.
     """
 
     page_size: int = 100
     seen: frozenset[tuple[str, int]] = frozenset()
+    largest: int = 0
 
     def read(self, call: Call, content: bytes) -> Page:
         """Cut an answer into records, leave out those delivered already, and move ``since`` on.
@@ -109,9 +129,13 @@ class ScanPaging:
             return Page([], None, len(content))
         last = versions[-1].updated_at
         if len(rows) >= self.page_size and versions[0].updated_at == last:
+            if self.page_size < self.largest:
+                wider = dataclasses.replace(self, page_size=self.largest)
+                again = call.with_params(maxResults=self.largest)
+                return Page([], dataclasses.replace(again, paging=wider), len(content))
             raise CandidUnavailableError(
                 f"{call.route}: a full page of {len(rows)} records shares one updated_at, and the scan has no"
-                " way past it; ask for larger pages (maxResults) or list the records another way",
+                " way past it; list the records another way",
                 route=call.route,
                 retryable=False,
             )
@@ -122,6 +146,15 @@ class ScanPaging:
     def position(self, call: Call) -> str:
         """Nothing: a scan may stand still at one timestamp while it brings new records."""
         return ""
+
+    def save(self, call: Call) -> dict[str, Any]:
+        """The time from which on it reads, and the records there that were delivered."""
+        return {"since": call.params["since"], "seen": sorted(self.seen)}
+
+    def resume(self, call: Call, saved: Mapping[str, Any]) -> Call:
+        """Read on from that time without those records."""
+        paging = dataclasses.replace(self, seen=frozenset((str(id), int(version)) for id, version in saved["seen"]))
+        return dataclasses.replace(call.with_params(since=saved["since"]), paging=paging)
 
 
 def _time(text: str) -> datetime.datetime:
@@ -151,3 +184,11 @@ class Unpaged:
     def position(self, call: Call) -> str:
         """Nothing: there is one page."""
         return ""
+
+    def save(self, call: Call) -> dict[str, Any]:
+        """Nothing: there is one page."""
+        return {}
+
+    def resume(self, call: Call, saved: Mapping[str, Any]) -> Call:
+        """Ask for the one page again."""
+        return call

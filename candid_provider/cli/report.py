@@ -88,13 +88,13 @@ class Report:
 
 def show(report: Report, console: Console) -> None:
     """Print a report for people."""
-    files = Table("file", "rows", "bytes", "sha256", box=None, pad_edge=False)
-    for column in files.columns[1:3]:
+    files = Table("extract", "rows", "bytes", "parts", box=None, pad_edge=False)
+    for column in files.columns[1:]:
         column.justify = "right"
     for file in report.files:
         path = Path(file["path"])
         name = str(path.relative_to(path.parents[1])) if path.parent.name == "encounters" else path.name
-        files.add_row(name, f"{file['rows']:,}", f"{file['bytes']:,}", file["sha256"][:16])
+        files.add_row(name, f"{file['rows']:,}", f"{file['bytes']:,}", f"{file['parts']:,}")
     figures = Table(box=None, show_header=False, pad_edge=False)
     for label, value in _figures(report).items():
         figures.add_row(label, value)

@@ -15,7 +15,7 @@ from candid_provider.get_provider_info import DEFAULT_CONN_ID
 from candid_provider.transfers.csv_columns import Columns, checked_columns
 from candid_provider.transfers.export_manifest import Manifest, Part, earlier_parts, owner_of, write_manifest
 from candid_provider.transfers.progress import Progress
-from candid_provider.transfers.whole_file import check_directory, checked
+from candid_provider.transfers.whole_file import check_directory, checked_path
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -208,7 +208,7 @@ class CandidExportToObjectStorageOperator(BaseOperator):
                 fetched = fetch(
                     storage,
                     partial(self._url, window),
-                    checked(self.path) / window.name,
+                    checked_path(self.path) / window.name,
                     columns=columns,
                     count=self.count_rows,
                     progress=partial(_tick, progress, done),

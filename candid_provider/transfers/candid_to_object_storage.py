@@ -2,49 +2,74 @@
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from candid_provider.exceptions import CandidConfigError
 from candid_provider.get_provider_info import DEFAULT_CONN_ID
-from candid_provider.operators.private import Private, RendersPrivately, names
-from candid_provider.transfers.whole_file import whole_file
+from candid_provider.operators.private import Private, RendersPrivately, names, nothing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from candid_provider.api.call import Call, Page
+    from candid_provider.api.call import Call
     from candid_provider.hooks.candid import CandidHook
-
-PROGRESS_EVERY = 5.0
-"""Seconds between two progress lines in the task log."""
+    from candid_provider.transfers.extraction.feed import Detailer
+    from candid_provider.transfers.extraction.manifest import Owner
+    from candid_provider.transfers.extraction.plan import Plan
+    from candid_provider.transfers.extraction.run import Changes, Run
 
 
 class CandidToObjectStorageOperator(RendersPrivately):
-    """Extract a listing to a file of one JSON record a line, page by page, in constant memory.
+    """Extract a listing to a directory of parts and a manifest, page by page, in constant memory.
 
-    The file appears when it is complete and replaces what was there; a failed task leaves nothing.
+    Parts appear whole and ``manifest.json`` last; it names the parts that count. A run that succeeds replaces what
+    the same task left there before, and nothing else. A try that fails keeps what it had read: the next one goes on
+    behind it, without a record lost or doubled. On a local disk that is to the second, whatever ended the try;
+    elsewhere a process that is killed outright (``kill -9``) loses what it had not uploaded yet, which is read again.
 
     :param resource: name of a resource (``candid_provider.api.resources``), or a call with a paging style.
-    :param path: where to write: an absolute path or a URL of any object storage Airflow knows.
+    :param path: directory to write to: an absolute path or a URL of any object storage Airflow knows.
     :param query: query parameters over the resource's defaults; rendered, and kept out of the metadata
         database. (Airflow keeps ``params`` for itself.)
-    :param format: ``jsonl``.
+    :param path_params: values of the placeholders in the resource's path; quoted.
+    :param json: request body, for listings that are asked for by POST.
+    :param format: ``jsonl``, one record a line as Candid sent it; or ``parquet`` (extra ``[parquet]``), with the same
+        columns in every part and every run.
+    :param compression: ``gzip`` or ``zstd`` (for JSON lines: extra ``[zstd]``); Parquet is compressed by zstd unless
+        told otherwise.
+    :param part_rows: rows after which a part is closed, with the page that brings them; None: as many as fit.
+    :param part_bytes: bytes of JSON after which a part is closed.
+    :param parallel_windows: how many parts of the range of days given in ``query`` are read at once, for resources
+        that can be listed by ranges; the output keeps the days' order.
+    :param detail: path of a GET with placeholders, such as ``/api/patient-ar/v1/invoice-itemization/{claim_id}``: its
+        answer for each row is written in place of the row, in the rows' order. Rows for which Candid refuses it are
+        listed in files of their own, which the manifest names.
+    :param incremental: only what changed since the last run, by the resource's own change feed; in a backfill and
+        while a DAG catches up, what changed in the run's data interval.
+    :param watermark: a file that keeps where the next run goes on; by default the state of the task's outlet asset
+        (Airflow 3.3) or a Variable. It moves on when the manifest is complete.
     :param candid_conn_id: id of a connection of type ``candid``.
-    :returns: ``{"resource", "path", "rows", "bytes", "pages", "sha256"}``; ``bytes`` and ``sha256`` are of the
-        file.
+    :returns: ``{"resource", "path", "manifest", "parts", "rows", "bytes", "pages", "deactivated", "failures"}``:
+        paths and counts.
     :raises AirflowFailException: a retry cannot help: wrong arguments, wrong credentials, a 4xx answer.
-    :raises CandidError: a retry may help.
+    :raises CandidError: a retry may help, and goes on where this try stood.
     """
 
-    template_fields: Sequence[str] = ("candid_conn_id", "resource", "path", "query")
+    template_fields: Sequence[str] = (
+        "candid_conn_id",
+        "resource",
+        "path",
+        "query",
+        "path_params",
+        "json",
+        "watermark",
+    )
     ui_color = "#e8f1ee"
+    _run: Run | None = None
 
     def __init__(
         self,
@@ -52,7 +77,16 @@ class CandidToObjectStorageOperator(RendersPrivately):
         resource: str | Call,
         path: str | ObjectStoragePath,
         query: Mapping[str, Any] | None = None,
-        format: Literal["jsonl"] = "jsonl",
+        path_params: Mapping[str, str] | None = None,
+        json: Any = None,
+        format: Literal["jsonl", "parquet"] = "jsonl",
+        compression: Literal["gzip", "zstd"] | None = None,
+        part_rows: int | None = None,
+        part_bytes: int = 256_000_000,
+        detail: str | None = None,
+        parallel_windows: int = 1,
+        incremental: bool = False,
+        watermark: str | ObjectStoragePath | None = None,
         candid_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
@@ -60,7 +94,16 @@ class CandidToObjectStorageOperator(RendersPrivately):
         self.resource = resource
         self.path = path
         self.query = Private(self, query, names)
+        self.path_params = Private(self, path_params, names)
+        self.json = Private(self, json, nothing)
         self.format = format
+        self.compression = compression
+        self.part_rows = part_rows
+        self.part_bytes = part_bytes
+        self.detail = detail
+        self.parallel_windows = parallel_windows
+        self.incremental = incremental
+        self.watermark = watermark
         self.candid_conn_id = candid_conn_id
 
     @cached_property
@@ -73,37 +116,78 @@ class CandidToObjectStorageOperator(RendersPrivately):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the listing."""
+        from candid_provider.api.call import send_page
         from candid_provider.hooks.candid import failing_for_good
+        from candid_provider.transfers.extraction.checkpoint import CheckpointStore
+        from candid_provider.transfers.extraction.lineage import note_lineage
+        from candid_provider.transfers.extraction.run import Run
 
         with failing_for_good(), self.hook as hook:
-            if self.format != "jsonl":
-                raise CandidConfigError("format is not known. Use 'jsonl'", field="format")
-            pages = hook.pages(self.resource, params=self.query.value)
-            with whole_file(self.path) as file:
-                counts = self._write(pages, file)
-        name = self.resource if isinstance(self.resource, str) else self.resource.route
-        return {"resource": name, "path": str(self.path), **counts}
+            plan = self._plan(context)
+            client = hook.get_conn()
+            store = CheckpointStore(plan.directory, context.get("task_state_store"), self.log)
+            key = client.settings.credentials.derive("checkpoint", 32)
+            self._run = Run(
+                plan,
+                functools.partial(send_page, client),
+                key,
+                store,
+                self.log,
+                changes=self._changes(plan, context) if plan.incremental else None,
+                detailing=functools.partial(self._detailing, hook),
+            )
+            manifest = self._run.execute()
+            note_lineage(hook, client.settings.candid_api, plan.name, str(plan.directory))
+        return {
+            "resource": manifest.resource,
+            "path": str(plan.directory),
+            "manifest": plan.directory.url("manifest.json"),
+            "parts": len(manifest.parts),
+            **{name: getattr(manifest, name) for name in ("rows", "bytes", "pages", "deactivated", "failures")},
+        }
 
-    def _write(self, pages: Iterable[Page], file: IO[bytes]) -> dict[str, Any]:
-        digest, rows, nbytes, count = hashlib.sha256(), 0, 0, 0
-        started = logged = time.monotonic()
-        for count, page in enumerate(pages, 1):
-            lines = b"".join(_line(row) for row in page.rows)
-            file.write(lines)
-            digest.update(lines)
-            rows, nbytes = rows + len(page.rows), nbytes + len(lines)
-            if (now := time.monotonic()) - logged >= PROGRESS_EVERY:
-                self._log_progress("so far", count, rows, nbytes, now - started)
-                logged = now
-        self._log_progress("done", count, rows, nbytes, time.monotonic() - started)
-        return {"rows": rows, "bytes": nbytes, "pages": count, "sha256": digest.hexdigest()}
+    def on_kill(self) -> None:
+        """Save where the extraction stands; called from a signal handler."""
+        if self._run:
+            self._run.stop()
 
-    def _log_progress(self, state: str, count: int, rows: int, nbytes: int, seconds: float) -> None:
-        rate = rows / seconds if seconds else 0.0
-        self.log.info("%s: pages=%d rows=%d MB=%.1f rows/s=%.0f", state, count, rows, nbytes / 1_000_000, rate)
+    def _plan(self, context: Context) -> Plan:
+        from candid_provider.transfers.extraction.plan import plan
 
+        return plan(
+            resource=self.resource,
+            path=self.path,
+            query=self.query.value,
+            path_params=self.path_params.value,
+            json=self.json.value,
+            format=self.format,
+            compression=self.compression,
+            part_rows=self.part_rows,
+            part_bytes=self.part_bytes,
+            detail=self.detail,
+            parallel_windows=self.parallel_windows,
+            incremental=self.incremental,
+            owner=self._owner(context),
+        )
 
-def _line(row: msgspec.Raw) -> bytes:
-    text = bytes(row)
-    # A line break can stand between a record's tokens, never inside them.
-    return (text if b"\n" not in text else msgspec.json.format(text, indent=-1)) + b"\n"
+    def _changes(self, plan: Plan, context: Context) -> Changes:
+        from candid_provider.transfers.extraction.run import Changes
+        from candid_provider.transfers.watermark import interval_of, subject_of, watermark_for
+
+        assert plan.resource
+        feed = plan.resource.changes()
+        subject = subject_of(plan.name, feed, plan.call)
+        return Changes(feed, watermark_for(context, subject, place=self.watermark), interval_of(context))
+
+    def _detailing(self, hook: CandidHook, route: str) -> Detailer:
+        from candid_provider.transfers.extraction.details import Details
+
+        return Details(hook, route)
+
+    def _owner(self, context: Context) -> Owner:
+        from candid_provider.transfers.extraction.manifest import Owner
+
+        instance: Any = context.get("ti")
+        index = getattr(instance, "map_index", None)
+        run_id = str(getattr(instance, "run_id", None) or context.get("run_id") or "")
+        return Owner(self.dag_id, self.task_id, run_id, -1 if index is None else index)

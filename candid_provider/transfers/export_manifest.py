@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.oauth.unreadable import UNREADABLE
-from candid_provider.transfers.whole_file import checked, whole_file
+from candid_provider.transfers.whole_file import checked_path, whole_file
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context
@@ -90,7 +90,7 @@ def earlier_parts(directory: str | ObjectStoragePath, owner: Owner) -> list[str]
 
     :raises CandidConfigError: the directory holds the output of another task.
     """
-    file = checked(directory) / NAME
+    file = checked_path(directory) / NAME
     try:
         earlier = msgspec.json.decode(file.read_bytes(), type=_Earlier)
     except FileNotFoundError:
@@ -111,7 +111,7 @@ def write_manifest(directory: str | ObjectStoragePath, manifest: Manifest, earli
 
     :returns: where it is.
     """
-    root = checked(directory)
+    root = checked_path(directory)
     with whole_file(root / NAME) as file:
         file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     for name in set(earlier) - {part.name for part in manifest.parts}:

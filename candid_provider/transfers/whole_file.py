@@ -15,7 +15,7 @@ from candid_provider.exceptions import CandidConfigError
 
 
 @contextlib.contextmanager
-def whole_file(path: str | ObjectStoragePath) -> Iterator[IO[bytes]]:
+def whole_file(path: str | ObjectStoragePath, *, private: bool = False) -> Iterator[IO[bytes]]:
     """Write a file that takes its place when the block ends well, and leaves nothing when it does not.
 
     On a local disk the bytes go to a file beside it, mode 0600 until it is renamed. For any other store they
@@ -23,11 +23,12 @@ def whole_file(path: str | ObjectStoragePath) -> Iterator[IO[bytes]]:
     fsspec keeps the promise of its transactions (adlfs and memory do not).
 
     :param path: where to write; what is there is replaced.
+    :param private: a file on a local disk keeps mode 0600.
     :raises CandidConfigError: nothing can be written there; names the field ``path``.
     """
-    target = checked(path)
+    target = checked_path(path)
     opened: contextlib.AbstractContextManager[IO[bytes]] = (
-        _beside(Path(target.path)) if target.protocol in ("", "file", "local") else _uploaded(target)
+        _beside(Path(target.path), private) if is_local(target) else _uploaded(target)
     )
     problem = ""
     with contextlib.ExitStack() as stack:
@@ -48,8 +49,8 @@ def local_path(path: str | ObjectStoragePath) -> Path | None:
 
     :raises CandidConfigError: nothing can be written there; names the field ``path``.
     """
-    target = checked(path)
-    return Path(target.path) if target.protocol in ("", "file", "local") else None
+    target = checked_path(path)
+    return Path(target.path) if is_local(target) else None
 
 
 def check_directory(path: str | ObjectStoragePath) -> None:
@@ -79,18 +80,18 @@ def put_in_place(file: Path, path: str | ObjectStoragePath) -> None:
     :param file: what to put there; on a local disk it is gone afterwards.
     :param path: where to; what is there is replaced.
     """
-    target = checked(path)
-    if target.protocol in ("", "file", "local"):
-        file.chmod(0o666 & ~_umask())
+    target = checked_path(path)
+    if is_local(target):
+        file.chmod(0o666 & ~umask())
         file.replace(Path(target.path))
     else:
         target.fs.put_file(str(file), target.path)
 
 
-def checked(path: str | ObjectStoragePath) -> ObjectStoragePath:
-    """Read a path.
+def checked_path(path: str | ObjectStoragePath) -> ObjectStoragePath:
+    """Read a path that all workers understand alike.
 
-    :raises CandidConfigError: it is relative, has '..' in it, or its scheme has no file system.
+    :raises CandidConfigError: it is relative, holds ``..`` or has a scheme without a file system.
     """
     text = str(path)
     if ".." in text.replace("\\", "/").split("/"):
@@ -114,14 +115,19 @@ def checked(path: str | ObjectStoragePath) -> ObjectStoragePath:
     )
 
 
+def is_local(target: ObjectStoragePath) -> bool:
+    """Say whether a path leads to a disk of this machine."""
+    return target.protocol in ("", "file", "local")
+
+
 @contextlib.contextmanager
-def _beside(target: Path) -> Iterator[IO[bytes]]:
+def _beside(target: Path, private: bool) -> Iterator[IO[bytes]]:
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
-        Path(name).chmod(0o666 & ~_umask())
+        Path(name).chmod(0o600 if private else 0o666 & ~umask())
         Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -136,7 +142,8 @@ def _uploaded(target: ObjectStoragePath) -> Iterator[IO[bytes]]:
         target.fs.put_file(file.name, target.path)
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Give this process's umask: what a file made by ``open`` would not allow."""
     # Reading the umask means setting it; another thread that makes a file just then gets the stricter one.
     current = os.umask(0o077)
     os.umask(current)

@@ -18,7 +18,7 @@ def test_the_readme_has_three_dags() -> None:
 
 def test_the_readmes_extract_writes_a_days_encounters(deployment: Deployment) -> None:
     state, (task,) = deployment.run("candid_encounters")
-    (file,) = (deployment.output / "encounters").glob("*.jsonl")
+    (file,) = (deployment.output / "encounters").glob("*/part-*.jsonl")
     assert state == "success", deployment.log(task)
     assert len(file.read_bytes().splitlines()) == deployment.result("candid_encounters", task)["rows"] == 150
 

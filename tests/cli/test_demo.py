@@ -74,7 +74,7 @@ def test_every_record_is_in_the_files_once(demo: Finished) -> None:
     assert demo.report["rows"] == demo.report["expected"] == {"encounters": 2000, "patients": 2000}
     ids = [
         json.loads(line)["encounter_id"]
-        for file in (demo.home / "output" / "encounters").glob("*.jsonl")
+        for file in (demo.home / "output" / "encounters").glob("*/part-*.jsonl")
         for line in file.read_bytes().splitlines()
     ]
     assert len(set(ids)) == len(ids) == 2000
@@ -122,7 +122,8 @@ def test_the_token_is_in_the_database_sealed_within_airflows_own_encryption(demo
 def test_xcom_holds_counts_and_paths_only(demo: Finished) -> None:
     results = [json.loads(value) for (value,) in demo.rows("select value from xcom where task_id = 'encounters'")]
     assert len(results) == 21
-    assert all(set(result) == {"resource", "path", "rows", "bytes", "pages", "sha256"} for result in results)
+    counts = {"parts", "rows", "bytes", "pages", "deactivated", "failures"}
+    assert all(set(result) == {"resource", "path", "manifest", *counts} for result in results)
 
 
 @pytest.mark.requirement(5)

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.transfers.loading.outcomes import FAILED, Outcome, Outcomes
-from candid_provider.transfers.loading.source import is_local
+from candid_provider.transfers.whole_file import is_local
 
 FLUSH_EVERY = 2.0
 """Seconds for which outcomes may be in memory only, where files cannot grow."""

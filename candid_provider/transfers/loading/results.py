@@ -12,8 +12,8 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.oauth.unreadable import UNREADABLE
 from candid_provider.transfers.loading.outcomes import CREATED, EXISTING, UNKNOWN, Outcome, Outcomes
-from candid_provider.transfers.loading.source import Source, is_local
-from candid_provider.transfers.whole_file import whole_file
+from candid_provider.transfers.loading.source import Source
+from candid_provider.transfers.whole_file import is_local, whole_file
 
 SUMMARY = "summary.json"
 RESULTS = "results.jsonl"

@@ -115,11 +115,6 @@ def located(path: str | ObjectStoragePath, field: str) -> ObjectStoragePath:
     )
 
 
-def is_local(path: ObjectStoragePath) -> bool:
-    """Whether a path is on this machine's own disks."""
-    return path.protocol in ("", "file", "local")
-
-
 def _files(fs: Any, target: ObjectStoragePath) -> Sequence[str]:
     fs.invalidate_cache()
     place = target.path

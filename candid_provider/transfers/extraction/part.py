@@ -1,0 +1,168 @@
+"""Parts: the files an extraction leaves, and the drafts they are made of."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from candid_provider.transfers.extraction.checkpoint import Part, Position, Tail
+from candid_provider.transfers.extraction.directory import Directory
+from candid_provider.transfers.extraction.formats import Format
+from candid_provider.transfers.extraction.spool import Spool
+
+OURS = re.compile(r"(part|failures)(-\d{3})?-\d{5,}-[0-9a-f]{8}\.[a-z0-9.]+")
+"""What names of parts look like; a manifest that names anything else gets nothing removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Know where and how parts are made.
+
+    :param generation: what names end with, so that no run's files meet another's.
+    :param windows: whether several streams are read, whose order the names keep.
+    """
+
+    directory: Directory
+    format: Format
+    generation: str
+    windows: bool = False
+
+    def name(self, kind: str, stream: int, number: int) -> str:
+        """Name a part; names sort in output order."""
+        window = f"-{stream:03d}" if self.windows else ""
+        suffix = self.format.suffix if kind == "part" else ".jsonl"
+        return f"{kind}{window}-{number:05d}-{self.generation}{suffix}"
+
+    def spool(self, kind: str, stream: int, number: int) -> Path | None:
+        """Give the place of a spool; elsewhere than on a local disk it has none."""
+        local = self.directory.local
+        return local / f".{self.name(kind, stream, number)}.spool" if local else None
+
+    def leftovers(self, keep: set[str]) -> list[str]:
+        """List this generation's files in the directory but for some."""
+        ours = re.compile(rf"\.?(part|failures)-[\d-]+-{re.escape(self.generation)}\.")
+        return [name for name in self.directory.sizes() if ours.match(name) and name not in keep]
+
+
+class Draft:
+    """Collect the rows of one part, and what could not be had for them."""
+
+    def __init__(self, bench: Bench, stream: int, number: int) -> None:
+        self.bench, self.stream, self.number = bench, stream, number
+        self.count = self.failures = 0
+        self.rows = Spool(bench.spool("part", stream, number))
+        self.failed: Spool | None = None
+
+    def write(self, rows: Sequence[msgspec.Raw], failures: Sequence[bytes] = ()) -> None:
+        """Append rows as lines, and those of failures to a file of their own."""
+        self.rows.write(lines(rows))
+        self.count += len(rows)
+        if failures:
+            self._failed().write(b"\n".join([*failures, b""]))
+            self.failures += len(failures)
+
+    def tail(self, end: Position) -> Tail:
+        """Describe it as it is now."""
+        failed = self.failed
+        return Tail(
+            number=self.number,
+            end=end,
+            length=self.rows.length,
+            digest=self.rows.digest,
+            failed_length=failed.length if failed else 0,
+            failed_digest=failed.digest if failed else "",
+            rows=self.count,
+            failures=self.failures,
+        )
+
+    def cut(self, tail: Tail) -> None:
+        """Go back to what a checkpoint knows."""
+        self.rows.cut(tail.length)
+        self.count, self.failures = tail.rows, tail.failures
+        if tail.failed_length or self.failed:
+            self._failed().cut(tail.failed_length)
+
+    def _failed(self) -> Spool:
+        if self.failed is None:
+            self.failed = Spool(self.bench.spool("failures", self.stream, self.number))
+        return self.failed
+
+    def discard(self) -> None:
+        """Remove what is left of it."""
+        for spool in (self.rows, self.failed):
+            if spool:
+                spool.discard()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Say which part a draft became, and where the stream stood at its end."""
+
+    draft: Draft
+    end: Position
+    part: Part | None
+    failures: Part | None
+    unfit: int
+
+
+def finish(draft: Draft, end: Position) -> Finished:
+    """Turn a draft into a part; the draft's own files stay until the checkpoint knows of it."""
+    bench, part, failures, unfit = draft.bench, None, None, 0
+    if draft.failed and draft.failed.length:
+        name = bench.name("failures", draft.stream, draft.number)
+        failures = Part(name, draft.failures, draft.failed.length, draft.failed.digest)
+        bench.directory.adopt(draft.failed, name)
+    if draft.rows.length:
+        name = bench.name("part", draft.stream, draft.number)
+        if bench.format.encode is None:
+            part = Part(name, draft.count, draft.rows.length, draft.rows.digest)
+            bench.directory.adopt(draft.rows, name)
+        else:
+            with bench.directory.writing(name) as file:
+                hashing = Hashing(file)
+                draft.rows.file.seek(0)
+                unfit = bench.format.encode(draft.rows.file, hashing)  # type: ignore[arg-type]
+            part = Part(name, draft.count, hashing.length, hashing.digest)
+    return Finished(draft, end, part, failures, unfit)
+
+
+class Hashing:
+    """Count and hash what is written through it."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._hash, self.length = file, hashlib.sha256(), 0
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what was written."""
+        return self._hash.hexdigest()
+
+    def write(self, data: bytes) -> int:
+        """Write on."""
+        self._hash.update(data)
+        size = memoryview(data).nbytes
+        self.length += size
+        self._file.write(data)
+        return size
+
+    def flush(self) -> None:
+        """Do nothing: the file is flushed when it is whole."""
+
+    def close(self) -> None:
+        """Do nothing: whoever opened the file closes it."""
+
+
+def lines(rows: Sequence[msgspec.Raw]) -> bytes:
+    """Join records into lines."""
+    texts = [bytes(row) for row in rows]
+    # A line break can stand between a record's tokens, never inside them.
+    texts = [text if b"\n" not in text else msgspec.json.format(text, indent=-1) for text in texts]
+    return b"\n".join([*texts, b""])

@@ -1,0 +1,154 @@
+"""What an extract shall be, checked before anything is sent or written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from candid_provider.api.call import Call
+from candid_provider.api.resources import resource_named
+from candid_provider.api.routes import route_of
+from candid_provider.exceptions import CandidConfigError
+from candid_provider.transfers.extraction.directory import Directory
+from candid_provider.transfers.extraction.formats import Format, format_named
+from candid_provider.transfers.extraction.manifest import Owner
+from candid_provider.transfers.extraction.windows import windows
+
+if TYPE_CHECKING:
+    from candid_provider.api.resources import Resource
+
+PART_BYTES = 256_000_000
+SMALLEST_PART = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Hold the checked arguments of an extract.
+
+    :param resource: the row of the table of resources; None for a call of the user's own.
+    :param call: the first call, or the whole of which windows are cut.
+    :param calls: the first call of each stream.
+    :param detail: route of the details, without the method.
+    """
+
+    name: str
+    resource: Resource | None
+    call: Call
+    calls: Sequence[Call]
+    directory: Directory
+    format_name: str
+    compression: str | None
+    format: Format
+    part_rows: int | None
+    part_bytes: int
+    at_once: int
+    detail: str | None
+    incremental: bool
+    owner: Owner
+
+    def identity(self, key: bytes) -> str:
+        """Name what is extracted, how and for which run, by a keyed hash: parameters may name patients.
+
+        :param key: known to holders of the client secret only, so that nobody else can try values out.
+        """
+        parts: list[Any] = [
+            self.call.route,
+            self.call.path_params,
+            self.call.query,
+            self.call.body,
+            [call.query for call in self.calls],
+            self.detail,
+            self.incremental,
+            str(self.directory),
+            [self.format_name, self.compression, self.part_rows, self.part_bytes],
+            self.owner,
+        ]
+        return hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), key=key, digest_size=16).hexdigest()
+
+    @property
+    def parameters(self) -> list[str]:
+        """Names of the parameters that are sent."""
+        body = self.call.json if isinstance(self.call.json, Mapping) else {}
+        return sorted({*self.call.query, *self.call.path_params, *map(str, body)})
+
+
+def plan(
+    *,
+    resource: str | Call,
+    path: Any,
+    query: Mapping[str, Any] | None,
+    path_params: Mapping[str, str] | None,
+    json: Any,
+    format: str,
+    compression: str | None,
+    part_rows: int | None,
+    part_bytes: int,
+    detail: str | None,
+    parallel_windows: int,
+    incremental: bool,
+    owner: Owner,
+) -> Plan:
+    """Check an operator's arguments.
+
+    :raises CandidConfigError: one is wrong; names the argument and the next step.
+    """
+    row, call = _call(resource, query, path_params, json)
+    if call.paging is None:
+        raise CandidConfigError(
+            f"paging: {call.route} has none. Give the call a paging style of candid_provider.api.paging",
+            field="paging",
+        )
+    if incremental:
+        _check_incremental(row, parallel_windows)
+    _ = call.target, call.query, call.body  # what cannot be sent says so here
+    answers = f"GET {route_of(detail)}" if detail else call.route
+    return Plan(
+        name=resource if isinstance(resource, str) else call.route,
+        resource=row,
+        call=call,
+        calls=windows(call, row.ranges if row else None, parallel_windows),
+        directory=Directory(path),
+        format_name=format,
+        compression=compression,
+        format=format_named(format, compression, answers),
+        part_rows=_at_least("part_rows", part_rows, 1) if part_rows is not None else None,
+        part_bytes=_at_least("part_bytes", part_bytes, SMALLEST_PART),
+        at_once=parallel_windows,
+        detail=detail,
+        incremental=incremental,
+        owner=owner,
+    )
+
+
+def _call(
+    resource: str | Call, query: Mapping[str, Any] | None, path_params: Mapping[str, str] | None, json: Any
+) -> tuple[Resource | None, Call]:
+    if isinstance(resource, Call):
+        if path_params or json is not None:
+            name = "path_params" if path_params else "json"
+            raise CandidConfigError(f"{name} belongs into the call that is given as resource", field=name)
+        return None, resource.with_params(**query or {})
+    row = resource_named(resource)
+    return row, row.call(query, path_params, json)
+
+
+def _check_incremental(row: Resource | None, parallel_windows: int) -> None:
+    if row is None:
+        raise CandidConfigError(
+            "incremental: a call of your own has no change feed. Give the name of a resource", field="incremental"
+        )
+    row.changes()
+    if parallel_windows != 1:
+        raise CandidConfigError(
+            "parallel_windows: a change feed is read in one go. Leave it at 1", field="parallel_windows"
+        )
+
+
+def _at_least(name: str, value: object, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise CandidConfigError(f"{name} is not a whole number of at least {least}", field=name)
+    return value

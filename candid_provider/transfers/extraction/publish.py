@@ -1,0 +1,73 @@
+"""The end of an extraction: manifest, removal of what it replaces, watermark, in an order that survives a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from candid_provider.api.feeds import Mark
+from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
+from candid_provider.transfers.extraction.manifest import Manifest, replaced_by, write
+from candid_provider.transfers.extraction.part import Bench
+from candid_provider.transfers.extraction.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Say how an extraction ended.
+
+    :param mark: where the next one goes on.
+    :param interval: the span it stood for.
+    :param detail: route of the details that were written.
+    :param save_mark: moves the watermark on.
+    """
+
+    mark: Mark | None
+    interval: list[str] | None
+    detail: str | None
+    save_mark: Callable[[], None]
+
+
+def publish(plan: Plan, bench: Bench, checkpoint: Checkpoint, store: CheckpointStore, end: Ending) -> Manifest:
+    """Make what was written the extract, and forget how it came about.
+
+    A retry may begin at any line again: everything it needs is in the checkpoint, and each line may be done twice.
+    """
+    if checkpoint.replaces is None:
+        checkpoint.replaces = replaced_by(plan.directory, plan.owner)
+        store.save(checkpoint)
+    manifest = _manifest(plan, checkpoint, end)
+    ours = {part.name for part in (*manifest.parts, *manifest.failure_parts)}
+    write(plan.directory, manifest)
+    plan.directory.remove(name for name in checkpoint.replaces if name not in ours)
+    plan.directory.remove(bench.leftovers(ours))
+    end.save_mark()
+    store.remove()
+    return manifest
+
+
+def _manifest(plan: Plan, checkpoint: Checkpoint, end: Ending) -> Manifest:
+    streams = checkpoint.streams
+    counts = [stream.at.counts for stream in streams]
+    parts = [part for stream in streams for part in stream.parts]
+    return Manifest(
+        resource=plan.name,
+        route=plan.call.route,
+        detail=f"GET {end.detail}" if end.detail else None,
+        parameters=plan.parameters,
+        interval=end.interval,
+        began_at=checkpoint.mark,
+        cursor=end.mark,
+        format=plan.format_name,
+        compression=plan.compression,
+        rows=sum(each.rows for each in counts),
+        bytes=sum(part.bytes for part in parts),
+        pages=sum(each.pages for each in counts),
+        deactivated=sum(each.deactivated for each in counts),
+        failures=sum(each.failures for each in counts),
+        unfit=sum(stream.unfit for stream in streams),
+        parts=parts,
+        failure_parts=[part for stream in streams for part in stream.failures],
+        owner=plan.owner,
+        generation=checkpoint.generation,
+    )
