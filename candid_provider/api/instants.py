@@ -18,7 +18,8 @@ def microseconds(moment: str | datetime.datetime) -> int:
     """
     # Texts do not compare: "…:00Z" comes after "…:00.500Z".
     at = msgspec.convert(moment, datetime.datetime) if isinstance(moment, str) else moment
-    return ((at if at.tzinfo else at.replace(tzinfo=datetime.UTC)) - EPOCH) // MICROSECOND
+    since = (at if at.tzinfo else at.replace(tzinfo=datetime.UTC)) - EPOCH
+    return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def written(moment: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -67,11 +68,13 @@ class Named:
 
     :param key: field that names a record.
     :param stamp: field that holds its time.
-    :param version: field that tells its versions apart; None where there is one, ``stamp`` where it is the time.
+    :param version: field that tells its versions apart; ``stamp`` where it is the time, None where there is one.
     """
 
     def __init__(self, key: str, stamp: str, version: str | None = None) -> None:
-        self._decoder, self._versioned = _named(key, stamp, version), version is not None
+        self._by_time = version == stamp
+        self._by_field = version is not None and not self._by_time
+        self._decoder = _named(key, stamp, version if self._by_field else None)
 
     def __call__(self, row: msgspec.Raw) -> tuple[str, int]:
         """Give both.
@@ -79,23 +82,21 @@ class Named:
         :raises msgspec.DecodeError: a field is missing.
         """
         found = self._decoder.decode(row)
-        return f"{found.key}:{found.version}" if self._versioned else str(found.key), microseconds(found.stamp)
+        moment = microseconds(found.stamp)
+        if self._by_field:
+            return f"{found.key}:{found.version}", moment
+        return (f"{found.key}:{moment}" if self._by_time else found.key), moment
 
 
 @lru_cache
 def _named(key: str, stamp: str, version: str | None) -> msgspec.json.Decoder[Any]:
     fields: list[Any] = [
         ("key", str, msgspec.field(name=key)),
-        ("stamp", str, msgspec.field(name=stamp)),
+        ("stamp", datetime.datetime, msgspec.field(name=stamp)),
     ]
-    if version is None:
-        return msgspec.json.Decoder(msgspec.defstruct("Named", fields))
-    if version == stamp:
-        struct = msgspec.defstruct("Named", fields, namespace={"version": property(lambda self: self.stamp)})
-        return msgspec.json.Decoder(struct)
-    return msgspec.json.Decoder(
-        msgspec.defstruct("Named", [*fields, ("version", int | str, msgspec.field(name=version))])
-    )
+    if version is not None:
+        fields.append(("version", int | str, msgspec.field(name=version)))
+    return msgspec.json.Decoder(msgspec.defstruct("Named", fields))
 
 
 class Changes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -121,7 +122,7 @@ def moment_of(row: msgspec.Raw, stamp: str) -> int:
 
 @lru_cache
 def _stamps(name: str) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(msgspec.defstruct("Stamp", [("stamp", str, msgspec.field(name=name))]))
+    return msgspec.json.Decoder(msgspec.defstruct("Stamp", [("stamp", datetime.datetime, msgspec.field(name=name))]))
 
 
 def bound_of(call: Call, bound: tuple[str, ...]) -> str | None:

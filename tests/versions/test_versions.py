@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from candid_provider.emulator import Emulator
 from tests.conftest import REPOSITORY
 
 DAG = Path(__file__).parent / "shared_token.py"
+WATERMARK = Path(__file__).parent / "kept_watermark.py"
 UV = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])) or "uv"
 
 
@@ -25,7 +27,8 @@ class Deployment:
     def __init__(self, python: Path, home: Path, emulator: Emulator) -> None:
         self._python, self._emulator = python, emulator
         (home / "dags").mkdir(parents=True)
-        shutil.copy(DAG, home / "dags")
+        for dag in (DAG, WATERMARK):
+            shutil.copy(dag, home / "dags")
         self._env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
             "AIRFLOW_HOME": str(home),
@@ -91,6 +94,25 @@ def test_a_dag_test_on_airflow_3_mints_once_for_each_store(candid: Emulator, tmp
     assert deployment.minted == 2, shown
     assert "decision=fail_open" not in shown
     assert candid.stats()["requests"]["GET /api/payers/v4"] == 4
+
+
+@pytest.mark.airflow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("version", ["2", "3"])
+def test_a_watermark_is_found_by_the_next_run(
+    version: str, request: pytest.FixtureRequest, candid: Emulator, tmp_path: Path
+) -> None:
+    python = request.getfixturevalue("airflow_2") if version == "2" else Path(sys.executable)
+    deployment = Deployment(python, tmp_path / "home", candid)
+    shown = deployment.run(str(deployment.dag.with_name(WATERMARK.name)))
+    found = re.findall(r"task=(\w+) found=(\S+) interval=None in=(Variable|state)", shown)
+    outlet = "Variable" if version == "2" else "state"
+    assert sorted(found) == [
+        ("with_outlet", "2026-01-02T00:00:00+00:00", outlet),
+        ("with_outlet", "None", outlet),
+        ("without", "2026-01-02T00:00:00+00:00", "Variable"),
+        ("without", "None", "Variable"),
+    ], shown
 
 
 WITHOUT_AIRFLOW = """

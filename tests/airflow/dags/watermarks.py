@@ -24,8 +24,8 @@ def move_on() -> dict[str, str | None]:
 
 @dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1))
 def candid_watermarks() -> None:
-    task(move_on, task_id="in_a_variable")()
-    task(move_on, task_id="in_an_assets_state", outlets=[Asset("candid_patients")])()
+    task(task_id="in_a_variable")(move_on)()
+    task(task_id="in_an_assets_state", outlets=[Asset("candid_patients")])(move_on)()
     task(task_id="one_for_each")(lambda number: move_on()).expand(number=[1, 2])
 
 
