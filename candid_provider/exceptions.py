@@ -109,6 +109,7 @@ class CandidUnavailableError(CandidError):
     :param outcome_unknown: a write was sent and may have been carried out; look it up before sending it again.
     :param route: method and route template.
     :param status_code: HTTP status, if there was an answer.
+    :param error_name: ``errorName`` of the answer, when it has one.
     :param retry_after: seconds the server asked to wait, when it did.
     :param retryable: False where waiting cannot help.
     """
@@ -120,6 +121,7 @@ class CandidUnavailableError(CandidError):
         outcome_unknown: bool = False,
         route: str | None = None,
         status_code: int | None = None,
+        error_name: str | None = None,
         retry_after: float | None = None,
         retryable: bool = True,
     ) -> None:
@@ -127,9 +129,16 @@ class CandidUnavailableError(CandidError):
         self.outcome_unknown = outcome_unknown
         self.route = route
         self.status_code = status_code
+        self.error_name = error_name
         self.retry_after = retry_after
         self.retryable = retryable
 
 
 class CandidJobFailedError(CandidError):
     """Say that work at Candid ended badly, or that the event which should tell its end is missing or unknown."""
+
+
+def signs_of(error: CandidError) -> set[str | int]:
+    """Give what conditions can tell an error by: its name at Candid and its HTTP status, if it has them."""
+    signs = (getattr(error, "error_name", None), getattr(error, "status_code", None))
+    return {sign for sign in signs if sign is not None}

@@ -73,17 +73,18 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [{"integration-name": integration, "python-modules": ["candid_provider.hooks.candid"]}],
         "operators": [{"integration-name": integration, "python-modules": ["candid_provider.operators.candid"]}],
+        "triggers": [{"integration-name": integration, "python-modules": ["candid_provider.triggers.candid"]}],
         "transfers": [
             {
-                "source-integration-name": integration,
-                "target-integration-name": "Object Storage",
-                "python-module": "candid_provider.transfers.candid_to_object_storage",
-            },
-            {
-                "source-integration-name": "Object Storage",
-                "target-integration-name": integration,
-                "python-module": "candid_provider.transfers.object_storage_to_candid",
-            },
+                "source-integration-name": source,
+                "target-integration-name": target,
+                "python-module": f"candid_provider.transfers.{name}",
+            }
+            for source, target, name in (
+                (integration, "Object Storage", "candid_to_object_storage"),
+                (integration, "Object Storage", "candid_export_to_object_storage"),
+                ("Object Storage", integration, "object_storage_to_candid"),
+            )
         ],
         "cli": ["candid_provider.cli.airflow.get_commands"],  # Airflow 3.2 and later
         "connection-types": [

@@ -53,13 +53,13 @@ def error_from(answer: httpx.Response, call: Call) -> CandidError | None:
             text, retry_after=after, route=call.route, error_name=name, error_instance_id=instance
         )
     if status < 400 or status >= 500 or status == 408:
-        return _unavailable(text, status, after, call)
+        return _unavailable(text, status, name, after, call)
     return _kind(status, name)(
         text, status_code=status, error_name=name, error_instance_id=instance, route=call.route, fields=fields
     )
 
 
-def _unavailable(text: str, status: int, after: float | None, call: Call) -> CandidUnavailableError:
+def _unavailable(text: str, status: int, name: str | None, after: float | None, call: Call) -> CandidUnavailableError:
     if status < 400:
         text += ", a redirect, which is not followed: check the connection's host"
     final = status < 400 or status in NEVER
@@ -67,6 +67,7 @@ def _unavailable(text: str, status: int, after: float | None, call: Call) -> Can
         text,
         route=call.route,
         status_code=status,
+        error_name=name,
         retry_after=after,
         outcome_unknown=not call.retry and not final,
         retryable=not final,

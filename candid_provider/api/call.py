@@ -37,6 +37,8 @@ class Call:
     :param json: body; dates and aware times as well.
     :param read_only: sending it twice does no harm, so it is retried; by default what GET and HEAD are.
     :param paging: how the answer is read as a page.
+    :param final: error names and HTTP statuses that are raised at once where others would be tried again: who
+        waits for something for hours asks for itself when to ask again.
     :raises CandidConfigError: method, path or placeholders are wrong.
     """
 
@@ -47,6 +49,7 @@ class Call:
     json: Any = None
     read_only: bool | None = None
     paging: Paging | None = None
+    final: frozenset[str | int] = frozenset()
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

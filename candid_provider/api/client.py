@@ -17,7 +17,13 @@ from candid_provider import __version__
 from candid_provider.api.answer import error_from
 from candid_provider.api.routes import route_of
 from candid_provider.api.settings import CandidSettings
-from candid_provider.exceptions import CandidConfigError, CandidError, CandidRateLimitError, CandidUnavailableError
+from candid_provider.exceptions import (
+    CandidConfigError,
+    CandidError,
+    CandidRateLimitError,
+    CandidUnavailableError,
+    signs_of,
+)
 from candid_provider.oauth.auth import CandidAuth
 from candid_provider.oauth.quiet import quiet
 from candid_provider.oauth.rotation import Tokens
@@ -82,6 +88,11 @@ def tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def user_agent() -> str:
+    """Name this package and its version, as every request does."""
+    return f"airflow-provider-candid/{__version__} Python/{platform.python_version()}"
+
+
 def _options(settings: CandidSettings, source: Tokens) -> dict[str, Any]:
     return {
         "base_url": settings.candid_api,
@@ -90,7 +101,7 @@ def _options(settings: CandidSettings, source: Tokens) -> dict[str, Any]:
         "verify": tls_context(),
         "limits": httpx.Limits(max_connections=20, max_keepalive_connections=20, keepalive_expiry=30),
         "headers": {
-            "User-Agent": f"airflow-provider-candid/{__version__} Python/{platform.python_version()}",
+            "User-Agent": user_agent(),
             "Accept": "application/json",
         },
     }
@@ -191,7 +202,7 @@ def _broken(call: Call, error: httpx.HTTPError) -> CandidUnavailableError:
 
 def _retrying(client: CandidClient | CandidAsyncClient, call: Call) -> dict[str, Any]:
     def worth_it(error: BaseException) -> bool:
-        if not isinstance(error, CandidError) or not error.retryable:
+        if not isinstance(error, CandidError) or not error.retryable or signs_of(error) & call.final:
             return False
         # A write goes again only when it cannot have been processed.
         return call.retry or not getattr(error, "outcome_unknown", False)

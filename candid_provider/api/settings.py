@@ -205,7 +205,7 @@ def _base_url(name: str, value: object) -> str:
     # httpx resolves dots but not quoted ones.
     if ".." in str(value).split("/") or ".." in url.path.split("/"):
         raise CandidConfigError(f"{name} has '..' in its path. Give it as https://host", field=name)
-    if url.scheme == "http" and not _is_loopback(url.host):
+    if url.scheme == "http" and not is_loopback(url.host):
         raise CandidConfigError(
             f"{name} is http:// on a host that is not this machine. Use https://, or a loopback address",
             field=name,
@@ -217,7 +217,8 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine, where http:// can be overheard by nobody."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

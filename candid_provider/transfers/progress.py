@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
+from typing import Any, Protocol
 
 EVERY = 5.0
 """Seconds between two progress lines in the task log."""
+RATED = ("rows", "records", "nbytes")
+"""Counts that are logged with their rate; bytes as MB."""
+
+
+class Log(Protocol):
+    """Be a logger: logging's, or Airflow's own."""
+
+    def info(self, event: str, /, *args: Any) -> Any:
+        """Log what is of interest."""
+
+    def warning(self, event: str, /, *args: Any) -> Any:
+        """Log what should not be."""
 
 
 class Progress:
@@ -18,9 +30,7 @@ class Progress:
     :param clock: seconds, only ever growing.
     """
 
-    def __init__(
-        self, log: logging.Logger, every: float = EVERY, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, log: Log, every: float = EVERY, clock: Callable[[], float] = time.monotonic) -> None:
         self._log, self._every, self._clock = log, every, clock
         self._started = self._logged = clock()
         self._first: dict[str, float] = {}
@@ -30,7 +40,7 @@ class Progress:
         self._first = counts
 
     def tick(self, **counts: object) -> None:
-        """Log counts, if it is time. ``rows`` or ``records`` bring their rate, ``nbytes`` is shown in MB."""
+        """Log counts, if it is time."""
         if (now := self._clock()) - self._logged >= self._every:
             self._logged = now
             self._line("so far", now, counts)
@@ -40,13 +50,17 @@ class Progress:
         self._line("done", self._clock(), counts)
 
     def _line(self, state: str, now: float, counts: dict[str, object]) -> None:
-        seconds, words = now - self._started, []
-        for name, value in counts.items():
-            if name == "nbytes" and isinstance(value, int | float):
-                words.append(f"MB={value / 1_000_000:.1f}")
-            elif value is not None:
-                words.append(f"{name}={value}")
-            if name in ("rows", "records") and isinstance(value, int | float):
-                rate = (value - self._first.get(name, 0)) / seconds if seconds else 0.0
-                words.append(f"{name}/s={rate:.0f}")
+        seconds = max(now - self._started, 1e-9)
+        words = [
+            self._words(name, value, seconds) if isinstance(value, int | float) else f"{name}={value}"
+            for name, value in counts.items()
+            if value is not None
+        ]
         self._log.info("%s: %s", state, " ".join(words))
+
+    def _words(self, name: str, value: float, seconds: float) -> str:
+        if name not in RATED:
+            return f"{name}={value}"
+        unit, scale, digits = ("MB", 1e6, 1) if name == "nbytes" else (name, 1, 0)
+        rate = (value - self._first.get(name, 0)) / scale / seconds
+        return f"{unit}={value / scale:.{digits}f} {unit}/s={rate:.{digits}f}"

@@ -25,7 +25,7 @@ def whole_file(path: str | ObjectStoragePath) -> Iterator[IO[bytes]]:
     :param path: where to write; what is there is replaced.
     :raises CandidConfigError: nothing can be written there; names the field ``path``.
     """
-    target = _checked(path)
+    target = checked(path)
     opened: contextlib.AbstractContextManager[IO[bytes]] = (
         _beside(Path(target.path)) if target.protocol in ("", "file", "local") else _uploaded(target)
     )
@@ -43,7 +43,55 @@ def whole_file(path: str | ObjectStoragePath) -> Iterator[IO[bytes]]:
         )
 
 
-def _checked(path: str | ObjectStoragePath) -> ObjectStoragePath:
+def local_path(path: str | ObjectStoragePath) -> Path | None:
+    """Give the path on this machine, None for one on another store.
+
+    :raises CandidConfigError: nothing can be written there; names the field ``path``.
+    """
+    target = checked(path)
+    return Path(target.path) if target.protocol in ("", "file", "local") else None
+
+
+def check_directory(path: str | ObjectStoragePath) -> None:
+    """Make a directory on a local disk, and find out now whether files can be written there.
+
+    :raises CandidConfigError: they cannot; names the field ``path``.
+    """
+    directory, problem = local_path(path), ""
+    if directory is None:
+        return
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    if problem:
+        raise CandidConfigError(
+            f"path: {directory} cannot be written to ({problem}). Give a directory the worker may write to",
+            field="path",
+        )
+
+
+def put_in_place(file: Path, path: str | ObjectStoragePath) -> None:
+    """Let a finished file of mode 0600 take its place: on a local disk from beside it, on any other store as a copy.
+
+    :param file: what to put there; on a local disk it is gone afterwards.
+    :param path: where to; what is there is replaced.
+    """
+    target = checked(path)
+    if target.protocol in ("", "file", "local"):
+        file.chmod(0o666 & ~_umask())
+        file.replace(Path(target.path))
+    else:
+        target.fs.put_file(str(file), target.path)
+
+
+def checked(path: str | ObjectStoragePath) -> ObjectStoragePath:
+    """Read a path.
+
+    :raises CandidConfigError: it is relative, has '..' in it, or its scheme has no file system.
+    """
     text = str(path)
     if ".." in text.replace("\\", "/").split("/"):
         raise CandidConfigError("path has '..' in it. Give it without", field="path")
@@ -54,7 +102,7 @@ def _checked(path: str | ObjectStoragePath) -> ObjectStoragePath:
             field="path",
         )
     try:
-        target = ObjectStoragePath(path)
+        target = path if isinstance(path, ObjectStoragePath) else ObjectStoragePath(path)
         _ = target.fs
     except (ValueError, ImportError) as error:
         problem = type(error).__name__

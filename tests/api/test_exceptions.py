@@ -42,7 +42,13 @@ ALL = [
     CandidConflictError("what", status_code=409, route="POST /x"),
     CandidRateLimitError("what", retry_after=1.5, route="GET /x", error_name="Odd", error_instance_id="1-2"),
     CandidUnavailableError(
-        "what", outcome_unknown=True, route="GET /x", status_code=503, retry_after=2.0, retryable=False
+        "what",
+        outcome_unknown=True,
+        route="GET /x",
+        status_code=503,
+        error_name="Odd",
+        retry_after=2.0,
+        retryable=False,
     ),
     CandidJobFailedError("what"),
 ]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow.sdk.io import attach  # noqa: TID251 - how a deployment adds a file system
 
 from candid_provider.exceptions import CandidConfigError
-from candid_provider.transfers.whole_file import whole_file
+from candid_provider.transfers.whole_file import check_directory, whole_file
 
 
 def write_and_stop(path: str) -> None:
@@ -37,6 +38,21 @@ def test_a_file_url_is_a_local_file(tmp_path: Path) -> None:
     with whole_file(f"file://{tmp_path}/file") as file:
         file.write(b"one")
     assert (tmp_path / "file").read_bytes() == b"one"
+
+
+def test_a_path_object_is_a_path(tmp_path: Path) -> None:
+    with whole_file(ObjectStoragePath(f"file://{tmp_path}/file")) as file:
+        file.write(b"one")
+    assert (tmp_path / "file").read_bytes() == b"one"
+
+
+def test_a_directory_is_made_and_tried(tmp_path: Path) -> None:
+    check_directory(str(tmp_path / "deep" / "er"))
+    assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "er"]
+    assert list((tmp_path / "deep" / "er").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(CandidConfigError, match=r"^path: .* cannot be written to"):
+        check_directory(str(tmp_path / "file"))
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

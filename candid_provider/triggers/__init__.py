@@ -1,0 +1,1 @@
+"""Triggers that wait for Candid on the triggerer's event loop."""

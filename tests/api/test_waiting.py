@@ -1,0 +1,166 @@
+"""Waits: what an answer means, when to ask again, when to give up; on a clock that only sleeping moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from candid_provider.api.waiting import (
+    Conditions,
+    Ending,
+    Outcome,
+    Pace,
+    await_,
+    event_of,
+    require_success,
+    wait,
+    waiting,
+)
+from candid_provider.exceptions import (
+    CandidAuthError,
+    CandidConfigError,
+    CandidError,
+    CandidJobFailedError,
+    CandidRateLimitError,
+    CandidRequestError,
+    CandidUnavailableError,
+)
+
+LATER = CandidRequestError("later", status_code=422, error_name="NotYet")
+NEVER = CandidUnavailableError("never", status_code=503, error_name="Gone")
+CONDITIONS = Conditions(not_yet=("NotYet", 404), failed=("Gone",))
+ROUTE = "GET /api/exports/v3"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now, self.slept = 0.0, list[float]()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    async def asleep(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+
+def answering(*answers: CandidError | None) -> Callable[[], None]:
+    """Give the answers one after the other, the last one for ever."""
+    left = list(answers)
+
+    def ask() -> None:
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if answer:
+            raise answer
+
+    return ask
+
+
+def waited(
+    *answers: CandidError | None, pace: Pace | None = None, deadline: float | None = None
+) -> tuple[Ending, list[float]]:
+    """Wait in both ways, which have to be alike."""
+    clock, other = Clock(), Clock()
+    pace = pace or Pace(interval=10, growth=2, longest=60, jitter=0)
+    ask = answering(*answers)
+
+    async def aask() -> None:
+        ask()
+
+    aend = asyncio.run(await_(waiting(ROUTE, CONDITIONS, pace, deadline=deadline, clock=other), aask, other.asleep))
+    ask = answering(*answers)
+    end = wait(waiting(ROUTE, CONDITIONS, pace, deadline=deadline, clock=clock), ask, clock.sleep)
+    assert (end, clock.slept) == (aend, other.slept)
+    return end, clock.slept
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (None, Outcome.SUCCEEDED),
+        (LATER, Outcome.PENDING),
+        (CandidRequestError("x", status_code=404), Outcome.PENDING),
+        (CandidRequestError("x", status_code=422, error_name="Odd"), Outcome.FAILED),
+        (NEVER, Outcome.FAILED),
+        (CandidUnavailableError("x", status_code=503), Outcome.PENDING),
+        (CandidUnavailableError("x"), Outcome.PENDING),
+        (CandidUnavailableError("x", retryable=False), Outcome.FAILED),
+        (CandidRateLimitError("x"), Outcome.PENDING),
+        (CandidAuthError("x"), Outcome.FAILED),
+        (CandidConfigError("x"), Outcome.FAILED),
+    ],
+)
+def test_an_error_means_later_or_never(error: CandidError | None, outcome: Outcome) -> None:
+    assert CONDITIONS.outcome(error) is outcome
+
+
+def test_what_is_there_is_not_waited_for() -> None:
+    assert waited(None) == (Ending(Outcome.SUCCEEDED, 1), [])
+
+
+def test_pauses_grow_to_the_longest() -> None:
+    end, pauses = waited(*[LATER] * 6, None)
+    assert (end.outcome, end.asked, pauses) == (Outcome.SUCCEEDED, 7, [10, 20, 40, 60, 60, 60])
+
+
+def test_a_refusal_ends_the_wait() -> None:
+    assert waited(LATER, NEVER) == (Ending(Outcome.FAILED, 2, NEVER), [10])
+
+
+def test_an_outage_ends_no_wait_and_its_retry_after_is_kept() -> None:
+    busy = CandidRateLimitError("x", retry_after=33.0)
+    assert waited(CandidUnavailableError("x"), busy, None) == (Ending(Outcome.SUCCEEDED, 3), [10, 33])
+
+
+def test_it_is_asked_once_more_at_the_deadline() -> None:
+    assert waited(LATER, deadline=25) == (Ending(Outcome.TIMEOUT, 3, LATER), [10, 15])
+    assert waited(LATER, LATER, None, deadline=25) == (Ending(Outcome.SUCCEEDED, 3), [10, 15])
+
+
+def test_after_the_deadline_it_is_asked_once() -> None:
+    assert waited(LATER, deadline=-5) == (Ending(Outcome.TIMEOUT, 1, LATER), [])
+    assert waited(None, deadline=-5) == (Ending(Outcome.SUCCEEDED, 1), [])
+
+
+@given(asked=st.integers(1, 10**6), chance=st.floats(0, 1), interval=st.floats(0.1, 1e4), longest=st.floats(0, 1e4))
+def test_a_pause_stays_in_its_bounds(asked: int, chance: float, interval: float, longest: float) -> None:
+    pause = Pace(interval=interval, longest=longest).pause(asked, chance)
+    assert 0.89 * interval <= pause <= 1.11 * max(interval, longest)
+
+
+def test_an_event_holds_names_and_counts() -> None:
+    assert event_of(Ending(Outcome.FAILED, 2, NEVER), ROUTE) == {
+        "status": "failed",
+        "route": ROUTE,
+        "asked": 2,
+        "error": "Gone",
+        "message": "never",
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        (None, "without an event"),
+        ("succeeded", "without an event"),
+        ({}, "without an event"),
+        ({"status": "pending"}, "without an event"),
+        ({"status": "SUCCEEDED"}, "without an event"),
+        (event_of(Ending(Outcome.FAILED, 2, NEVER), ROUTE), "never"),
+        (event_of(Ending(Outcome.TIMEOUT, 2, LATER), ROUTE), "raise timeout .* The last answer: later"),
+    ],
+)
+def test_anything_but_a_success_fails(event: object, says: str) -> None:
+    with pytest.raises(CandidJobFailedError, match=says):
+        require_success(event)
+
+
+def test_a_success_goes_on() -> None:
+    require_success(event_of(Ending(Outcome.SUCCEEDED, 1), ROUTE))
