@@ -43,7 +43,8 @@ class ObjectStorageToCandidOperator(RendersPrivately):
     :param results_path: a directory of the task's own, best one for each DAG run.
     :param query: query parameters of each creation, such as ``skip_duplicate_check`` of patients.
     :param concurrency: lines under way at a time, 1 to 20.
-    :param max_errors: more errors stop the load and fail the task; None: any number is borne.
+    :param max_errors: more errors stop the load and fail the task; lines under way come to their end. None: any
+        number is borne.
     :param max_error_rate: a larger share of errors does, once 100 lines are done; between 0 and 1.
     :param dry_run: only check each line against the official SDK's model (extra ``[sdk]``); nothing is sent, and
         ``dry-run.jsonl`` in ``results_path`` names what is wrong.
@@ -132,7 +133,6 @@ class ObjectStorageToCandidOperator(RendersPrivately):
         from candid_provider.transfers.progress import Progress
 
         ti: Any = context.get("ti")
-        log: Any = self.log
         owner = {
             "dag_id": getattr(ti, "dag_id", None) or getattr(self, "dag_id", None),
             "task_id": getattr(ti, "task_id", None) or self.task_id,
@@ -147,7 +147,7 @@ class ObjectStorageToCandidOperator(RendersPrivately):
             run_id=getattr(ti, "run_id", None),
             concurrency=self.concurrency,
             tolerance=Tolerance(self.max_errors, self.max_error_rate, self.existing == "accept"),
-            progress=Progress(log),
+            progress=Progress(self.log),
         )
 
     async def _send(self, session: Session, load: Load) -> None:

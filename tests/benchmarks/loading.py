@@ -124,8 +124,10 @@ def emulator() -> Iterator[str]:
     command = [sys.executable, "-m", "candid_provider.emulator", "--port", "0", "--speed", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        yield process.stdout.readline().split()[-1]
-        process.terminate()
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
 
 
 def measured(name: str, url: str, folder: Path, count: int, concurrency: int) -> dict[str, float]:

@@ -87,7 +87,7 @@ class Load:
         self._taking = asyncio.Lock()
         self._begun, self._outcomes, self._journal = begun, outcomes, journal
         self._tolerance, self._progress = tolerance, progress
-        self._failed_in_a_row, self._sent = 0, 0
+        self._failed_in_a_row = 0
         self._over, self._bearing = False, False
         self._failure: CandidError | None = None
 
@@ -155,14 +155,13 @@ class Load:
     async def _note(self, line: Line, outcome: Outcome) -> None:
         self._outcomes.put(line.number, outcome)
         await self._journal.note(line.number, outcome)
-        self._sent += 1
         self._failed_in_a_row = self._failed_in_a_row + 1 if outcome.outcome == FAILED else 0
         if self._failed_in_a_row >= FAILED_IN_A_ROW:
             self._failure = CandidUnavailableError(f"{FAILED_IN_A_ROW} lines in a row failed ({outcome.error})")
             self._over = True
         if not self._bearing and self._tolerance.exceeded(self._outcomes):
             self._over = True
-        self._progress.tick(records=self._sent, **self._outcomes.counts)
+        self._progress.tick(records=len(self._outcomes), **self._outcomes.counts)
 
 
 def _some(lines: Iterator[Line]) -> list[Line]:

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.oauth.unreadable import UNREADABLE
-from candid_provider.transfers.loading.outcomes import CREATED, EXISTING, UNKNOWN, Outcome, Outcomes
+from candid_provider.transfers.loading.outcomes import CREATED, EXISTING, FAILED, UNKNOWN, Outcome, Outcomes
 from candid_provider.transfers.loading.source import Source
 from candid_provider.transfers.whole_file import is_local, whole_file
 
@@ -55,20 +55,26 @@ class Results:
             f"results_path has a {SUMMARY} that is no summary of a load. Give another directory", field="results_path"
         )
 
-    def resume(self, source: Source, outcomes: Outcomes, *, existing_accepted: bool) -> None:
+    def resume(self, source: Source, outcomes: Outcomes, *, existing_accepted: bool) -> set[int]:
         """Take over what needs no second try: records that are there, and those whose fate a person has to find out.
 
         :param source: the input, read to its end.
         :param outcomes: where they go.
         :param existing_accepted: a record that somebody else had created counts as done.
+        :returns: numbers of the lines that Candid did not manage: they may have arrived since.
         """
         final = {CREATED, UNKNOWN, EXISTING} if existing_accepted else {CREATED, UNKNOWN}
         decode = msgspec.json.Decoder(Outcome).decode
-        for text in self._lines(RESULTS):
-            outcome = decode(text)
+        late = set()
+        for outcome in map(decode, self._lines(RESULTS)):
             number = source.number_of(outcome.file, outcome.line)
-            if outcome.outcome in final and number is not None:
+            if number is None or number in outcomes:
+                continue
+            if outcome.outcome in final:
                 outcomes.put(number, outcome)
+            elif outcome.outcome == FAILED:
+                late.add(number)
+        return late
 
     def forget(self) -> None:
         """Delete what an earlier load left here, its summary first."""

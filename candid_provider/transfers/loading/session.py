@@ -76,9 +76,11 @@ class Session(contextlib.AbstractContextManager["Session"]):
         count, digest = survey(self._source, self._creation, self._outcomes)
         of = {"resource": self._creation.name, "owner": self._owner, "input": digest}
         self._about = {"of": of, "run_id": self._run_id, "route": f"POST {self._creation.path}", "lines": count}
+        begun = self._resumed(of)
+        self._progress.since(records=len(self._outcomes))
         return Load(
             self._source,
-            begun=self._resumed(of),
+            begun=begun,
             outcomes=self._outcomes,
             journal=self._journal,
             tolerance=self._tolerance,
@@ -94,13 +96,15 @@ class Session(contextlib.AbstractContextManager["Session"]):
             )
         begun = self._journal.resume(of, self._outcomes)
         again = before is not None and before["of"] == of and before["run_id"] == self._run_id
+        late = set[int]()
         if begun is not None or again:
-            self._results.resume(self._source, self._outcomes, existing_accepted=self._tolerance.existing_accepted)
+            accepted = self._tolerance.existing_accepted
+            late = self._results.resume(self._source, self._outcomes, existing_accepted=accepted)
         else:
             self._results.forget()
         if begun is None:
             self._open(of)
-        return begun or set()
+        return late | (begun or set())
 
     def _open(self, of: Mapping[str, Any]) -> None:
         try:

@@ -116,6 +116,16 @@ def test_a_line_that_candid_never_manages_fails_alone(desk: Desk) -> None:
     ]
 
 
+def test_a_line_that_failed_and_arrived_late_is_found_by_the_next_try(desk: Desk) -> None:
+    desk.emulator.faults.add(kind="status", status=500, route=CREATE, count=4)
+    desk.load(encounters(1))
+    with desk.http() as http:
+        late = http.post("/api/encounters/v4", json=encounter("visit-0")).json()
+    desk.load()
+    assert [(row["outcome"], row["id"]) for row in desk.rows()] == [("created", late["encounter_id"])]
+    assert desk.sent() == 5
+
+
 # --- records that are there already
 
 
