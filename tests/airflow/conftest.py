@@ -18,6 +18,10 @@ from candid_provider.emulator import Emulator, EmulatorConfig, running
 from tests.conftest import REPOSITORY
 
 DAGS = Path(__file__).parent / "dags"
+DEMO = REPOSITORY / "example_dags" / "example_candid_nightly.py"
+EXAMPLES = sorted({*DEMO.parent.glob("*.py")} - {DEMO})
+"""The demo runs the one that is missing."""
+NAME = r"^def ((?:example_)?candid_\w+)"
 
 
 def readme_blocks(language: str) -> list[str]:
@@ -65,12 +69,13 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     for number, block in enumerate(readme_blocks("python")):
         # The README's bucket is a folder here; nothing else of the blocks is changed.
         (sources / f"readme_{number}.py").write_text(block.replace("s3://billing", str(output)))
-    dags = [*sources.glob("*.py"), *DAGS.glob("*.py")]
-    dag_ids = [name for dag in dags for name in re.findall(r"^def (candid_\w+)", dag.read_text(), re.MULTILINE)]
+    dags = [*sources.glob("*.py"), *DAGS.glob("*.py"), *EXAMPLES]
+    dag_ids = [name for dag in dags for name in re.findall(NAME, dag.read_text(), re.MULTILINE)]
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     world = EmulatorConfig(encounters=600, patients=150, days=4, as_of=tomorrow)
     with running(world) as emulator, Processes(home / "logs" / "components") as processes:
-        airflow = LocalAirflow(home, dags, _connections(emulator.url))
+        folders = {"CANDID_OUTPUT": str(output), "CANDID_INPUT": str(output / "outbox")}
+        airflow = LocalAirflow(home, dags, _connections(emulator.url) | folders)
         airflow.prepare()
         airflow.start(processes, dag_ids)
         yield Deployment(airflow, emulator, output)
