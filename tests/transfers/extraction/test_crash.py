@@ -1,0 +1,138 @@
+"""A process can end anywhere: the next try finishes the extract, whole and without a double."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import signal
+import time
+from collections.abc import Iterator
+from multiprocessing import get_context
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from candid_provider.api.call import send_page
+from candid_provider.emulator import Emulator
+from candid_provider.hooks.candid import CandidHook
+from candid_provider.transfers.extraction.checkpoint import CheckpointStore
+from candid_provider.transfers.extraction.directory import Directory
+from candid_provider.transfers.extraction.manifest import Owner
+from candid_provider.transfers.extraction.plan import plan
+from candid_provider.transfers.extraction.run import Run
+from candid_provider.transfers.extraction.spool import Spool
+from tests.conftest import Connect
+from tests.transfers.extraction.conftest import PAGE, extract, ids, operator
+
+
+class Crash(BaseException):
+    """The process is gone: nothing after it happens."""
+
+
+class Mortal(Directory):
+    """A directory whose process ends before or after the nth thing that is done to it, and does nothing more."""
+
+    def __init__(self, path: str, life: int) -> None:
+        super().__init__(path)
+        self.life = life
+
+    @contextlib.contextmanager
+    def _living(self) -> Iterator[None]:
+        self.life -= 1
+        if self.life <= 0 and self.life % 2 == 0:
+            raise Crash
+        yield
+        self.life -= 1
+        if self.life <= 0:
+            raise Crash
+
+    def write(self, name: str, content: bytes, *, private: bool = False) -> None:
+        with self._living():
+            super().write(name, content, private=private)
+
+    def adopt(self, spool: Spool, name: str) -> None:
+        with self._living():
+            super().adopt(spool, name)
+
+    @contextlib.contextmanager
+    def writing(self, name: str) -> Iterator[IO[bytes]]:
+        with self._living(), super().writing(name) as file:
+            yield file
+
+    def remove(self, names: Any) -> None:
+        for name in list(names):
+            with self._living():
+                super().remove([name])
+
+
+def once(directory: Directory, compression: str | None) -> None:
+    planned = plan(
+        resource="encounters",
+        path=str(directory),
+        query={"limit": 40},
+        path_params=None,
+        json=None,
+        format="jsonl",
+        compression=compression,
+        part_rows=100,
+        part_bytes=256_000_000,
+        detail=None,
+        parallel_windows=1,
+        owner=Owner("dag", "task", "run"),
+    )
+    object.__setattr__(planned, "directory", directory)
+    with CandidHook() as hook:
+        client = hook.get_conn()
+        store = CheckpointStore(directory, None, hook.log)
+        Run(planned, functools.partial(send_page, client), b"key", store, hook.log).execute()
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_a_crash_at_any_step_loses_and_doubles_nothing(
+    candid: Emulator, connect: Connect, tmp_path: Path, compression: str | None
+) -> None:
+    for life in range(1, 200):
+        path = tmp_path / str(life)
+        once(Directory(str(path)), compression)  # what the next run replaces
+        crashed = False
+        try:
+            once(Mortal(str(path), life), compression)
+        except Crash:
+            crashed = True
+        except Exception:
+            crashed = True  # a checkpoint that could not be written
+        once(Directory(str(path)), compression)
+        assert len(set(ids(path))) == len(ids(path)) == 420
+        if not crashed:
+            break
+    assert not crashed
+    assert life > 30
+
+
+def _work(path: str) -> None:
+    made = operator(resource="encounters", path=path, query=PAGE, part_rows=100)
+    signal.signal(signal.SIGTERM, lambda *_: made.on_kill())
+    nothing: Any = {}
+    made.execute(nothing)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
+def test_a_killed_process_is_gone_on_with(
+    candid: Emulator, connect: Connect, tmp_path: Path, number: signal.Signals
+) -> None:
+    candid.faults.add(kind="latency", ms=60, route="GET /api/encounters/v4", count=None)
+    process = get_context("forkserver").Process(target=_work, args=(str(tmp_path),))
+    process.start()
+    assert process.pid
+    while len(candid.requests(route="GET /api/encounters/v4")) < 30:
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    process.join()
+    assert process.exitcode not in (0, None)
+    candid.faults.clear()
+    extract(resource="encounters", path=str(tmp_path), query=PAGE, part_rows=100)
+    assert len(set(ids(tmp_path))) == len(ids(tmp_path)) == 420
+    asked = len(candid.requests(route="GET /api/encounters/v4"))
+    assert asked <= (42 + 1 if number == signal.SIGTERM else 42 + 20)
