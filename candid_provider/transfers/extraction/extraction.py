@@ -218,9 +218,6 @@ class Extraction:
             self._save(needed=False)
         except Exception as error:
             self._log.warning("what was read since the last checkpoint could not be kept (%s)", type(error).__name__)
-        for stream in self.streams:
-            if stream.draft:
-                stream.draft.close()
 
     def _counts(self) -> dict[str, object]:
         counts = [stream.counts for stream in self.streams]

@@ -18,7 +18,7 @@ class Finisher:
     def __init__(self) -> None:
         self._given: SimpleQueue[tuple[Draft, Position] | None] = SimpleQueue()
         self._done: SimpleQueue[object] = SimpleQueue()
-        self.in_hand = 0
+        self.in_hand, self._over = 0, False
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(self._work,), name="candid-finish", daemon=True).start()
 
@@ -55,8 +55,11 @@ class Finisher:
     def rest(self) -> Iterator[Finished | BaseException]:
         """End the thread and give what it has done until then."""
         self.end()
-        while (found := self._done.get()) is not _END:
-            if isinstance(found, Finished | BaseException):
+        while not self._over:
+            found = self._done.get()
+            if found is _END:
+                self._over = True
+            elif isinstance(found, Finished | BaseException):
                 yield found
 
     def _work(self) -> None:
@@ -64,10 +67,10 @@ class Finisher:
         while given := self._given.get():
             try:
                 # Behind a part that failed there must be none: the account of a stream has no gaps.
-                self._done.put(failure or finish(*given))
+                result: Finished | BaseException = failure or finish(*given)
             except BaseException as error:  # whatever it is, the task has to hear of it
-                failure = error
-                self._done.put(error)
+                result = failure = error
+            self._done.put(result)
         self._done.put(_END)
 
 

@@ -99,12 +99,6 @@ class Draft:
             if spool:
                 spool.discard()
 
-    def close(self) -> None:
-        """Let go of the files, for a retry to go on with."""
-        for spool in (self.rows, self.failed):
-            if spool:
-                spool.close()
-
 
 @dataclass(frozen=True, slots=True)
 class Finished:

@@ -54,6 +54,11 @@ class Spool:
         """Let go of the file; one without a name is gone then."""
         self.file.close()
 
+    def __del__(self) -> None:
+        # The signal that ends a task may come when nobody holds the spool yet, or any more.
+        if "file" in self.__dict__:
+            self.file.close()
+
     def discard(self) -> None:
         """Close and remove the file."""
         self.close()
