@@ -102,10 +102,13 @@ class ScanPaging:
 
     :param page_size: records in a full page: fixed at 100, or what ``maxResults`` asks for.
     :param seen: id and version of the records at ``since`` that were delivered already.
+    :param largest: what ``maxResults`` may ask for, where a scan takes it: a full page that shares one
+        ``updated_at`` is asked for again in this size.
     """
 
     page_size: int = 100
     seen: frozenset[tuple[str, int]] = frozenset()
+    largest: int = 0
 
     def read(self, call: Call, content: bytes) -> Page:
         """Cut an answer into records, leave out those delivered already, and move ``since`` on.
@@ -126,9 +129,13 @@ class ScanPaging:
             return Page([], None, len(content))
         last = versions[-1].updated_at
         if len(rows) >= self.page_size and versions[0].updated_at == last:
+            if self.page_size < self.largest:
+                wider = dataclasses.replace(self, page_size=self.largest)
+                again = call.with_params(maxResults=self.largest)
+                return Page([], dataclasses.replace(again, paging=wider), len(content))
             raise CandidUnavailableError(
                 f"{call.route}: a full page of {len(rows)} records shares one updated_at, and the scan has no"
-                " way past it; ask for larger pages (maxResults) or list the records another way",
+                " way past it; list the records another way",
                 route=call.route,
                 retryable=False,
             )

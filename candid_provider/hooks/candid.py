@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import (
 
 from candid_provider.api.call import Call, Page, asend, pages, send
 from candid_provider.api.client import CandidAsyncClient, CandidClient, tls_context
-from candid_provider.api.resources import resource_named
+from candid_provider.api.resources import call_of
 from candid_provider.api.settings import CandidSettings
 from candid_provider.exceptions import CandidError
 from candid_provider.get_provider_info import CONNECTION_FIELDS, DEFAULT_CONN_ID, UI_FIELD_BEHAVIOUR
@@ -105,18 +105,24 @@ class CandidHook(BaseHook):
         """
         return self.send(Call(method=method, path=path, params=params or {}, json=json))
 
-    def pages(self, resource_or_call: str | Call, *, params: Mapping[str, Any] | None = None) -> Iterator[Page]:
+    def pages(
+        self,
+        resource_or_call: str | Call,
+        *,
+        params: Mapping[str, Any] | None = None,
+        path_params: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> Iterator[Page]:
         """Follow a listing to its end, one page in memory at a time.
 
-        :param resource_or_call: name of a resource, or a call with a paging style.
+        :param resource_or_call: name of a resource (``candid resources`` lists them), or a call with a paging
+            style.
         :param params: query, over the resource's defaults.
+        :param path_params: values of the placeholders in the resource's path; a call has its own.
+        :param json: body of a resource that is listed by POST; a call has its own.
         :raises CandidError: the typed error of what went wrong.
         """
-        if isinstance(resource_or_call, Call):
-            call = resource_or_call.with_params(**params or {})
-        else:
-            call = resource_named(resource_or_call).call(params)
-        return pages(self._client, call)
+        return pages(self._client, call_of(resource_or_call, params, path_params, json))
 
     def sdk(self) -> CandidApiClient:
         """Give the official SDK's client on this hook's connection and shared token (extra ``[sdk]``).
