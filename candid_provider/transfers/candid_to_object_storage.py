@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from candid_provider.api.call import Call
     from candid_provider.hooks.candid import CandidHook
+    from candid_provider.transfers.extraction.feed import Detailer
     from candid_provider.transfers.extraction.manifest import Owner
     from candid_provider.transfers.extraction.plan import Plan
-    from candid_provider.transfers.extraction.run import Run
+    from candid_provider.transfers.extraction.run import Changes, Run
 
 
 class CandidToObjectStorageOperator(RendersPrivately):
@@ -44,6 +45,13 @@ class CandidToObjectStorageOperator(RendersPrivately):
     :param part_bytes: bytes of JSON after which a part is closed.
     :param parallel_windows: how many parts of the range of days given in ``query`` are read at once, for resources
         that can be listed by ranges; the output keeps the days' order.
+    :param detail: path of a GET with placeholders, such as ``/api/patient-ar/v1/invoice-itemization/{claim_id}``: its
+        answer for each row is written in place of the row, in the rows' order. Rows for which Candid refuses it are
+        listed in files of their own, which the manifest names.
+    :param incremental: only what changed since the last run, by the resource's own change feed; in a backfill and
+        while a DAG catches up, what changed in the run's data interval.
+    :param watermark: a file that keeps where the next run goes on; by default the state of the task's outlet asset
+        (Airflow 3.3) or a Variable. It moves on when the manifest is complete.
     :param candid_conn_id: id of a connection of type ``candid``.
     :returns: ``{"resource", "path", "manifest", "parts", "rows", "bytes", "pages", "deactivated", "failures"}``:
         paths and counts.
@@ -51,7 +59,15 @@ class CandidToObjectStorageOperator(RendersPrivately):
     :raises CandidError: a retry may help, and goes on where this try stood.
     """
 
-    template_fields: Sequence[str] = ("candid_conn_id", "resource", "path", "query", "path_params", "json")
+    template_fields: Sequence[str] = (
+        "candid_conn_id",
+        "resource",
+        "path",
+        "query",
+        "path_params",
+        "json",
+        "watermark",
+    )
     ui_color = "#e8f1ee"
     _run: Run | None = None
 
@@ -67,7 +83,10 @@ class CandidToObjectStorageOperator(RendersPrivately):
         compression: Literal["gzip", "zstd"] | None = None,
         part_rows: int | None = None,
         part_bytes: int = 256_000_000,
+        detail: str | None = None,
         parallel_windows: int = 1,
+        incremental: bool = False,
+        watermark: str | ObjectStoragePath | None = None,
         candid_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
@@ -81,7 +100,10 @@ class CandidToObjectStorageOperator(RendersPrivately):
         self.compression = compression
         self.part_rows = part_rows
         self.part_bytes = part_bytes
+        self.detail = detail
         self.parallel_windows = parallel_windows
+        self.incremental = incremental
+        self.watermark = watermark
         self.candid_conn_id = candid_conn_id
 
     @cached_property
@@ -105,7 +127,15 @@ class CandidToObjectStorageOperator(RendersPrivately):
             client = hook.get_conn()
             store = CheckpointStore(plan.directory, context.get("task_state_store"), self.log)
             key = client.settings.credentials.derive("checkpoint", 32)
-            self._run = Run(plan, functools.partial(send_page, client), key, store, self.log)
+            self._run = Run(
+                plan,
+                functools.partial(send_page, client),
+                key,
+                store,
+                self.log,
+                changes=self._changes(plan, context) if plan.incremental else None,
+                detailing=functools.partial(self._detailing, hook),
+            )
             manifest = self._run.execute()
             note_lineage(hook, client.settings.candid_api, plan.name, str(plan.directory))
         return {
@@ -134,10 +164,25 @@ class CandidToObjectStorageOperator(RendersPrivately):
             compression=self.compression,
             part_rows=self.part_rows,
             part_bytes=self.part_bytes,
-            detail=None,
+            detail=self.detail,
             parallel_windows=self.parallel_windows,
+            incremental=self.incremental,
             owner=self._owner(context),
         )
+
+    def _changes(self, plan: Plan, context: Context) -> Changes:
+        from candid_provider.transfers.extraction.run import Changes
+        from candid_provider.transfers.watermark import interval_of, subject_of, watermark_for
+
+        assert plan.resource
+        feed = plan.resource.changes()
+        subject = subject_of(plan.name, feed, plan.call)
+        return Changes(feed, watermark_for(context, subject, place=self.watermark), interval_of(context))
+
+    def _detailing(self, hook: CandidHook, route: str) -> Detailer:
+        from candid_provider.transfers.extraction.details import Details
+
+        return Details(hook, route)
 
     def _owner(self, context: Context) -> Owner:
         from candid_provider.transfers.extraction.manifest import Owner

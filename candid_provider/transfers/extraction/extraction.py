@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 
 from candid_provider.api.call import Call, Page
+from candid_provider.api.feeds import Reader
 from candid_provider.exceptions import CandidRequestError, CandidStoppedError
 from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
-from candid_provider.transfers.extraction.feed import Details, Reader
+from candid_provider.transfers.extraction.feed import Detailer
 from candid_provider.transfers.extraction.fetch import Arrived, Fetcher
 from candid_provider.transfers.extraction.finisher import Finisher
 from candid_provider.transfers.extraction.part import Bench, Finished
@@ -40,7 +41,7 @@ class Job:
     calls: Sequence[Call]
     readers: Sequence[Reader]
     bench: Bench
-    details: Details | None = None
+    details: Detailer | None = None
     at_once: int = 1
     part_rows: int | None = None
     part_bytes: int

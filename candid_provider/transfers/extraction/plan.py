@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,6 +47,7 @@ class Plan:
     part_bytes: int
     at_once: int
     detail: str | None
+    incremental: bool
     owner: Owner
 
     def identity(self, key: bytes) -> str:
@@ -62,6 +62,7 @@ class Plan:
             self.call.body,
             [call.query for call in self.calls],
             self.detail,
+            self.incremental,
             str(self.directory),
             [self.format_name, self.compression, self.part_rows, self.part_bytes],
             self.owner,
@@ -88,6 +89,7 @@ def plan(
     part_bytes: int,
     detail: str | None,
     parallel_windows: int,
+    incremental: bool,
     owner: Owner,
 ) -> Plan:
     """Check an operator's arguments.
@@ -100,13 +102,15 @@ def plan(
             f"paging: {call.route} has none. Give the call a paging style of candid_provider.api.paging",
             field="paging",
         )
+    if incremental:
+        _check_incremental(row, parallel_windows)
     _ = call.target, call.query, call.body  # what cannot be sent says so here
     answers = f"GET {route_of(detail)}" if detail else call.route
     return Plan(
         name=resource if isinstance(resource, str) else call.route,
         resource=row,
         call=call,
-        calls=windows(call, _ranges(row), parallel_windows),
+        calls=windows(call, row.ranges if row else None, parallel_windows),
         directory=Directory(path),
         format_name=format,
         compression=compression,
@@ -115,6 +119,7 @@ def plan(
         part_bytes=_at_least("part_bytes", part_bytes, SMALLEST_PART),
         at_once=parallel_windows,
         detail=detail,
+        incremental=incremental,
         owner=owner,
     )
 
@@ -128,18 +133,22 @@ def _call(
             raise CandidConfigError(f"{name} belongs into the call that is given as resource", field=name)
         return None, resource.with_params(**query or {})
     row = resource_named(resource)
-    call = row.call(query)
-    if path_params or json is not None:
-        call = dataclasses.replace(call, path_params=path_params or {}, json=json)
-    return row, call
+    return row, row.call(query, path_params, json)
+
+
+def _check_incremental(row: Resource | None, parallel_windows: int) -> None:
+    if row is None:
+        raise CandidConfigError(
+            "incremental: a call of your own has no change feed. Give the name of a resource", field="incremental"
+        )
+    row.changes()
+    if parallel_windows != 1:
+        raise CandidConfigError(
+            "parallel_windows: a change feed is read in one go. Leave it at 1", field="parallel_windows"
+        )
 
 
 def _at_least(name: str, value: object, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise CandidConfigError(f"{name} is not a whole number of at least {least}", field=name)
     return value
-
-
-def _ranges(row: Resource | None) -> tuple[str, ...] | None:
-    named = {"encounters": ("date_of_service_min", "date_of_service_max", "date")}
-    return getattr(row, "ranges", None) or (named.get(row.name) if row else None)

@@ -3,55 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
+from candid_provider.api.feeds import Mark
 from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
 from candid_provider.transfers.extraction.manifest import Manifest, replaced_by, write
 from candid_provider.transfers.extraction.part import Bench
 from candid_provider.transfers.extraction.plan import Plan
 
 
-def publish(
-    plan: Plan,
-    bench: Bench,
-    checkpoint: Checkpoint,
-    store: CheckpointStore,
-    *,
-    mark: Any,
-    interval: list[str] | None,
-    save_mark: Callable[[], None],
-) -> Manifest:
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Say how an extraction ended.
+
+    :param mark: where the next one goes on.
+    :param interval: the span it stood for.
+    :param detail: route of the details that were written.
+    :param save_mark: moves the watermark on.
+    """
+
+    mark: Mark | None
+    interval: list[str] | None
+    detail: str | None
+    save_mark: Callable[[], None]
+
+
+def publish(plan: Plan, bench: Bench, checkpoint: Checkpoint, store: CheckpointStore, end: Ending) -> Manifest:
     """Make what was written the extract, and forget how it came about.
 
     A retry may begin at any line again: everything it needs is in the checkpoint, and each line may be done twice.
-
-    :param save_mark: moves the watermark on.
     """
     if checkpoint.replaces is None:
         checkpoint.replaces = replaced_by(plan.directory, plan.owner)
         store.save(checkpoint)
-    manifest = _manifest(plan, checkpoint, mark, interval)
+    manifest = _manifest(plan, checkpoint, end)
     ours = {part.name for part in (*manifest.parts, *manifest.failure_parts)}
     write(plan.directory, manifest)
     plan.directory.remove(name for name in checkpoint.replaces if name not in ours)
     plan.directory.remove(bench.leftovers(ours))
-    save_mark()
+    end.save_mark()
     store.remove()
     return manifest
 
 
-def _manifest(plan: Plan, checkpoint: Checkpoint, mark: Any, interval: list[str] | None) -> Manifest:
+def _manifest(plan: Plan, checkpoint: Checkpoint, end: Ending) -> Manifest:
     streams = checkpoint.streams
     counts = [stream.at.counts for stream in streams]
     parts = [part for stream in streams for part in stream.parts]
     return Manifest(
         resource=plan.name,
         route=plan.call.route,
-        detail=f"GET {plan.detail}" if plan.detail else None,
+        detail=f"GET {end.detail}" if end.detail else None,
         parameters=plan.parameters,
-        interval=interval,
+        interval=end.interval,
         began_at=checkpoint.mark,
-        cursor=mark,
+        cursor=end.mark,
         format=plan.format_name,
         compression=plan.compression,
         rows=sum(each.rows for each in counts),

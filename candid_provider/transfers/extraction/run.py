@@ -6,28 +6,30 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from candid_provider.api.call import Call, Page
+from candid_provider.api.feeds import Feed, Interval, Mark, Reader
+from candid_provider.exceptions import CandidConfigError
 from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
 from candid_provider.transfers.extraction.extraction import Extraction, Job, PositionLostError
-from candid_provider.transfers.extraction.feed import Details, Feed, Reader, Whole
+from candid_provider.transfers.extraction.feed import Detailer, Whole
 from candid_provider.transfers.extraction.manifest import Manifest, replaced_by
 from candid_provider.transfers.extraction.part import Bench
 from candid_provider.transfers.extraction.plan import Plan
-from candid_provider.transfers.extraction.publish import publish
+from candid_provider.transfers.extraction.publish import Ending, publish
 from candid_provider.transfers.progress import Log
 
 
-class Watermark(Protocol):
+class Marks(Protocol):
     """Keep a feed's mark between runs."""
 
-    def load(self) -> Any:
+    def load(self) -> Mark | None:
         """Read it; None if there is none yet."""
 
-    def save(self, mark: Any) -> None:
+    def save(self, mark: Mark) -> None:
         """Write it."""
 
 
@@ -37,14 +39,12 @@ class Changes:
 
     :param feed: how the resource tells them.
     :param watermark: where the last run's mark is.
-    :param mark_type: what a mark is, to read it from a checkpoint.
     :param interval: a span of time in place of the watermark, which then stays as it is.
     """
 
     feed: Feed
-    watermark: Watermark
-    mark_type: type
-    interval: tuple[datetime, datetime] | None = None
+    watermark: Marks
+    interval: Interval | None = None
 
 
 class Run:
@@ -52,6 +52,8 @@ class Run:
 
     :param ask: sends a call for a page; called from several threads.
     :param key: known to holders of the client secret only.
+    :param changes: how to read changes only; None reads the whole listing.
+    :param detailing: makes what asks for details by a route.
     """
 
     def __init__(
@@ -63,10 +65,10 @@ class Run:
         log: Log,
         *,
         changes: Changes | None = None,
-        details: Details | None = None,
+        detailing: Callable[[str], Detailer] | None = None,
     ) -> None:
         self._plan, self._ask, self._key, self._store, self._log = plan, ask, key, store, log
-        self._changes, self._details = changes, details
+        self._changes, self._detailing = changes, detailing
         self._extraction: Extraction | None = None
         self._stopped = False
 
@@ -94,44 +96,54 @@ class Run:
         plan = self._plan
         calls, readers = self._opened(checkpoint)
         bench = Bench(plan.directory, plan.format, checkpoint.generation, windows=len(calls) > 1)
+        detail = self._detail(readers[0])
+        details = self._detailing(detail) if detail and self._detailing else None
         job = Job(
             calls=calls,
             readers=readers,
             bench=bench,
-            details=self._details,
+            details=details,
             at_once=plan.at_once,
             part_rows=plan.part_rows,
             part_bytes=plan.part_bytes,
         )
+        try:
+            self._extract(job, checkpoint)
+        finally:
+            if details:
+                details.close()
+        mark, save = readers[0].mark(), self._move_on
+        end = Ending(mark, self._interval(), detail, lambda: save(mark))
+        return publish(plan, bench, checkpoint, self._store, end)
+
+    def _extract(self, job: Job, checkpoint: Checkpoint) -> None:
         self._extraction = Extraction(job, self._ask, checkpoint, self._store, self._log)
         if self._stopped:
             self._extraction.stop()
         self._extraction.run()
-        mark = readers[0].mark()
-        return publish(
-            plan,
-            bench,
-            checkpoint,
-            self._store,
-            mark=mark,
-            interval=self._span(),
-            save_mark=lambda: self._move_on(mark),
-        )
+
+    def _detail(self, reader: Reader) -> str | None:
+        if reader.detail and self._plan.detail:
+            raise CandidConfigError(
+                f"detail: read incrementally, {self._plan.name} is asked for record by record already. Leave it out",
+                field="detail",
+            )
+        return reader.detail or self._plan.detail
 
     def _opened(self, checkpoint: Checkpoint) -> tuple[list[Call], list[Reader]]:
         """Open the feed as the first try did: with the mark and at the time that it noted."""
         if self._changes is None:
             return list(self._plan.calls), [Whole() for _ in self._plan.calls]
-        mark = None if checkpoint.mark is None else msgspec.convert(checkpoint.mark, self._changes.mark_type)
+        mark = None if checkpoint.mark is None else msgspec.convert(checkpoint.mark, Mark)
         now = datetime.fromisoformat(checkpoint.began)
         call, reader = self._changes.feed.open(self._plan.call, mark=mark, interval=self._changes.interval, now=now)
         return [call], [reader]
 
-    def _move_on(self, mark: Any) -> None:
+    def _move_on(self, mark: Mark | None) -> None:
         if self._changes and self._changes.interval is None and mark is not None:
             self._changes.watermark.save(mark)
 
-    def _span(self) -> list[str] | None:
+    def _interval(self) -> list[str] | None:
         span = self._changes.interval if self._changes else None
         return [each.isoformat() for each in span] if span else None
 

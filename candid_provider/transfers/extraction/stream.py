@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from candid_provider.api.call import Call, Page
+from candid_provider.api.feeds import Reader
 from candid_provider.transfers.extraction.checkpoint import Counts, Position, StreamState, Tail
-from candid_provider.transfers.extraction.feed import Details, Reader
+from candid_provider.transfers.extraction.feed import Detailer
 from candid_provider.transfers.extraction.part import Bench, Draft, Finished
 from candid_provider.transfers.extraction.spool import digest_of
 
@@ -25,7 +26,7 @@ class Stream:
     :param details: asks for what is written in place of the rows.
     """
 
-    def __init__(self, number: int, call: Call, reader: Reader, details: Details | None, bench: Bench) -> None:
+    def __init__(self, number: int, call: Call, reader: Reader, details: Detailer | None, bench: Bench) -> None:
         self.number, self.reader, self._details, self._bench = number, reader, details, bench
         self._first = call
         self.following: Call | None = call
@@ -33,7 +34,7 @@ class Stream:
         self.draft: Draft | None = None
         self._between_pages = True
         # Every record of the pre-encounter API says whether it is, and no other does.
-        self._may_be_deactivated = not call.path.startswith("/api/")
+        self._may_be_deactivated = not call.path.startswith("/api/") and details is None
 
     def take(self, page: Page) -> None:
         """Write a page's rows."""

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 
 from candid_provider.api.call import Call
+from candid_provider.api.resource import Range
 from candid_provider.exceptions import CandidConfigError
 
 AT_MOST = 16
@@ -14,10 +15,10 @@ PER_READER = 4
 """Windows for each that is read at once: days differ in size, and the last reader should not be alone for long."""
 
 
-def windows(call: Call, ranges: tuple[str, ...] | None, at_once: int) -> list[Call]:
+def windows(call: Call, ranges: Range | None, at_once: int) -> list[Call]:
     """Cut a call's range of days into windows, in order; each day is in one of them.
 
-    :param ranges: names of the query's lower and upper bound, both inclusive, and their kind, ``date``.
+    :param ranges: names of the query's lower and upper bound, both inclusive, and what they are.
     :param at_once: how many are read at the same time; with 1, the call is left whole.
     :raises CandidConfigError: it cannot be cut; names the field ``parallel_windows``.
     """
@@ -25,9 +26,9 @@ def windows(call: Call, ranges: tuple[str, ...] | None, at_once: int) -> list[Ca
         raise _wrong(f"is not a whole number from 1 to {AT_MOST}")
     if at_once == 1:
         return [call]
-    if not ranges:
+    if ranges is None or ranges.unit != "date":
         raise _wrong("needs a resource that can be listed by ranges of days, as encounters can. Leave it at 1")
-    lower, upper = ranges[:2]
+    lower, upper = ranges.first, ranges.last
     first, last = _day(call, lower), _day(call, upper)
     if first is None or last is None:
         raise _wrong(f"needs both ends of the range. Give query {lower} and {upper} as days (YYYY-MM-DD)")

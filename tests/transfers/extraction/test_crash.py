@@ -80,6 +80,7 @@ def once(directory: Directory, compression: str | None) -> None:
         part_bytes=256_000_000,
         detail=None,
         parallel_windows=1,
+        incremental=False,
         owner=Owner("dag", "task", "run"),
     )
     object.__setattr__(planned, "directory", directory)
