@@ -51,7 +51,7 @@ class Resource:
     :param size: the size of a page; None where it cannot be asked for.
     :param required: parameters without which Candid does not answer: of the query, or of the body of a POST.
     :param defaults: parameters sent unless others are given.
-    :param range: filter by which it can be read in windows, if any.
+    :param ranges: filter by which it can be read in windows, if any.
     :param instead: what to do in place of reading it incrementally.
     :param verb: ``GET``, or ``POST`` where the parameters are a body.
     """
@@ -64,7 +64,7 @@ class Resource:
     size: PageSize | None = None
     required: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    range: Range | None = None
+    ranges: Range | None = None
     instead: str = "extract it in full"
     verb: Literal["GET", "POST"] = "GET"
 
@@ -171,5 +171,5 @@ class Resource:
 def style_of(paging: Paging) -> str:
     """Name a paging style for people."""
     if isinstance(paging, TokenPaging):
-        return "page token" if paging.token_in == "query" else "page token in the body"
+        return "token" if paging.token_in == "query" else "token in body"
     return "since scan" if isinstance(paging, ScanPaging) else "whole"

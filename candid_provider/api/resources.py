@@ -54,7 +54,7 @@ def _large_scan(name: str, path: str) -> Resource:
 
 def _served(key: str) -> dict[str, Any]:
     by_days = f"extract it in full, or give incremental=ServiceDates(days=90, key={key!r}): the last days anew"
-    return {"key": key, "range": SERVED, "instead": by_days}
+    return {"key": key, "ranges": SERVED, "instead": by_days}
 
 
 def _as(name: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def _as(name: str) -> dict[str, Any]:
 
 
 _ENCOUNTERS_AND_CHARGES = (
-    _paged("encounters", "/api/encounters/v4", "encounter_id", feed=EncounterEvents(), range=SERVED),
+    _paged("encounters", "/api/encounters/v4", "encounter_id", feed=EncounterEvents(), ranges=SERVED),
     _whole("encounter_attachments", "/api/encounter-attachments/v1/{encounter_id}", "attachment_id"),
     _whole(
         "encounter_supplemental_information",
@@ -83,13 +83,13 @@ _ENCOUNTERS_AND_CHARGES = (
         "/api/encounter-attachments/v1/by-charge-capture-external-id/{charge_capture_external_id}",
         "attachment_id",
     ),
-    _paged("events", EVENTS_PATH, "id", NO_MORE_THAN_100, feed=Events(), range=CREATED),
+    _paged("events", EVENTS_PATH, "id", NO_MORE_THAN_100, feed=Events(), ranges=CREATED),
     _paged(
         "tasks",
         "/api/tasks/v3",
         "task_id",
         feed=Rising("updated_since", "updated_at", "task_id", {"sort": "updated_at:asc"}),
-        range=SERVED,
+        ranges=SERVED,
     ),
     _whole("pre_service_pipelines", "/api/pre-service/v1/pipelines", "id"),
 )
@@ -257,10 +257,10 @@ def resource_named(name: str) -> Resource:
     """
     if name in RESOURCES:
         return RESOURCES[name]
-    near = difflib.get_close_matches(name, RESOURCES, 1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    near = " or ".join(map(repr, difflib.get_close_matches(name, RESOURCES, 3)))
+    hint = f" Did you mean {near}?" if near else ""
     raise CandidConfigError(
-        f"resource is not known.{hint} Known resources: {', '.join(sorted(RESOURCES))}", field="resource"
+        f"resource is not known.{hint} The command 'candid resources' lists all {len(RESOURCES)}", field="resource"
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "demo": "run the main job in a real Airflow against the emulator, and check it",
     "emulator": "serve a stand-in for the Candid API on this machine",
+    "resources": "list what can be extracted: names, routes, keys, change feeds",
     "token": "look at the shared token, replace it, or forget it",
     "check": "test a connection: credentials, network, environment",
 }

@@ -19,9 +19,14 @@ class VariableTokenStore:
 
     Register names contain ``token``, so Airflow hides their values in its UI and API; what they hold is
     sealed besides. Works in tasks, triggers and command lines.
+
+    :param description: what Airflow shows beside the Variables.
     """
 
     settle = 1.0
+
+    def __init__(self, description: str = DESCRIPTION) -> None:
+        self._description = description
 
     def load(self, register: str) -> str | None:
         """Read a Variable.
@@ -47,7 +52,7 @@ class VariableTokenStore:
         :raises StoreUnavailable: Airflow could not be asked.
         """
         try:
-            _variables().set(register, value, description=DESCRIPTION)
+            _variables().set(register, value, description=self._description)
             return
         except BaseException as error:
             problem = name_of_failure(error)

@@ -72,7 +72,7 @@ def test_any_pages_next_call_is_a_place_to_go_on_from(candid: Sender, emulator: 
 
 
 def test_a_misspelled_resource_gets_a_suggestion() -> None:
-    with pytest.raises(CandidConfigError, match=r"Did you mean 'encounters'\?.*coverages") as failure:
+    with pytest.raises(CandidConfigError, match=r"Did you mean 'encounters'.*\?.*candid resources") as failure:
         resource_named("encuonters")
     assert failure.value.field == "resource"
 

@@ -115,7 +115,7 @@ def test_a_row_needs_what_the_facts_require(resource: Resource) -> None:
 def test_what_a_row_sends_by_itself_is_known(resource: Resource) -> None:
     known = {row.name for row in endpoint_of(resource).query_params}
     assert resource.verb == "POST" or resource.defaults.keys() <= known
-    assert resource.range is None or {resource.range.first, resource.range.last} <= known
+    assert resource.ranges is None or {resource.ranges.first, resource.ranges.last} <= known
     if isinstance(resource.feed, Rising | Falling):
         assert resource.feed.fixed.keys() <= known
     if isinstance(resource.feed, Rising):
