@@ -191,6 +191,11 @@ async def asend(client: CandidAsyncClient, call: Call) -> Any:
     return await aexchange(client, call, _read_json)
 
 
+async def asend_raw(client: CandidAsyncClient, call: Call) -> msgspec.Raw:
+    """Send a call and give its answer as the JSON text that came, without holding the event loop."""
+    return await aexchange(client, call, _read_raw)
+
+
 def pages(client: CandidClient, call: Call) -> Iterator[Page]:
     """Follow a listing to its end, one page in memory at a time.
 
@@ -212,6 +217,14 @@ async def apages(client: CandidAsyncClient, call: Call) -> AsyncIterator[Page]:
         page = await aexchange(client, following, _reader(following))
         following = _guarded(page.next, seen)
         yield page
+
+
+def _read_raw(call: Call, content: bytes) -> msgspec.Raw:
+    str(content, "utf-8")  # msgspec looks for the end of a text only
+    return _RAW.decode(content)
+
+
+_RAW = msgspec.json.Decoder(msgspec.Raw)
 
 
 def _read_json(call: Call, content: bytes) -> Any:

@@ -14,11 +14,13 @@ import httpx
 import tenacity
 
 from candid_provider import __version__
+from candid_provider.api import turn
 from candid_provider.api.answer import error_from
+from candid_provider.api.limit import RateLimit, limit_for
 from candid_provider.api.routes import route_of
 from candid_provider.api.settings import CandidSettings
 from candid_provider.exceptions import CandidConfigError, CandidError, CandidRateLimitError, CandidUnavailableError
-from candid_provider.oauth.auth import CandidAuth
+from candid_provider.oauth.auth import CandidAuth, Origin, origin
 from candid_provider.oauth.quiet import quiet
 from candid_provider.oauth.rotation import Tokens
 from candid_provider.oauth.unanswered import explain
@@ -33,6 +35,9 @@ log = logging.getLogger("candid_provider.api")
 RETRY_DEADLINE = 300.0
 """Seconds within which a call is sent again, where that is safe."""
 
+CONNECTIONS = 20
+"""How many requests a client has under way at most; more wait for a connection."""
+
 
 class CandidClient(httpx.Client):
     """Send requests with the shared token, logging the route template and never the URL.
@@ -40,17 +45,30 @@ class CandidClient(httpx.Client):
     :param settings: hosts and timeout.
     :param source: where the token comes from.
     :param retry_deadline: seconds within which a call is sent again.
+    :param limit: what requests wait for, in place of the limit that all clients of this process share for the
+        connection; it also does the waiting between the tries of a call.
     """
 
-    def __init__(self, settings: CandidSettings, source: Tokens, *, retry_deadline: float = RETRY_DEADLINE) -> None:
-        super().__init__(**_options(settings, source))
+    def __init__(
+        self,
+        settings: CandidSettings,
+        source: Tokens,
+        *,
+        retry_deadline: float = RETRY_DEADLINE,
+        limit: RateLimit | None = None,
+    ) -> None:
+        super().__init__(**_options(settings, source), event_hooks=turn.HOOKS)
         self.settings, self.retry_deadline = settings, retry_deadline
+        self.limit = limit or _shared_limit(settings)
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send a request, as httpx does."""
-        started = time.monotonic()
-        with quiet():
-            response = super().send(request, **options)
+        """Send a request when it is its turn, as httpx does."""
+        started, place = time.monotonic(), _place(self, request)
+        try:
+            with quiet():
+                response = super().send(request, **options)
+        finally:
+            place.leave()
         _log(request, response, started)
         return response
 
@@ -61,19 +79,47 @@ class CandidAsyncClient(httpx.AsyncClient):
     :param settings: hosts and timeout.
     :param source: where the token comes from.
     :param retry_deadline: seconds within which a call is sent again.
+    :param limit: what requests wait for, in place of the shared limit.
     """
 
-    def __init__(self, settings: CandidSettings, source: Tokens, *, retry_deadline: float = RETRY_DEADLINE) -> None:
-        super().__init__(**_options(settings, source))
+    def __init__(
+        self,
+        settings: CandidSettings,
+        source: Tokens,
+        *,
+        retry_deadline: float = RETRY_DEADLINE,
+        limit: RateLimit | None = None,
+    ) -> None:
+        super().__init__(**_options(settings, source), event_hooks=turn.ASYNC_HOOKS)
         self.settings, self.retry_deadline = settings, retry_deadline
+        self.limit = limit or _shared_limit(settings)
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send a request, as httpx does."""
-        started = time.monotonic()
-        with quiet():
-            response = await super().send(request, **options)
+        """Send a request when it is its turn, as httpx does."""
+        started, place = time.monotonic(), _place(self, request)
+        try:
+            with quiet():
+                response = await super().send(request, **options)
+        finally:
+            place.leave()
         _log(request, response, started)
         return response
+
+
+def _shared_limit(settings: CandidSettings) -> RateLimit:
+    # Candid does not say whether its two hosts count together, so that here they do.
+    return limit_for(origin(httpx.URL(settings.candid_api)))
+
+
+def _place(client: CandidClient | CandidAsyncClient, request: httpx.Request) -> turn.Turn:
+    own = origin(request.url) in _hosts(client.settings.candid_api, client.settings.pre_encounter)
+    # A signed file URL leads to a host that has nothing to do with Candid's limit.
+    return turn.Turn(client.limit, client.retry_deadline, request if own else None)
+
+
+@cache
+def _hosts(*urls: str) -> frozenset[Origin]:
+    return frozenset(origin(httpx.URL(url)) for url in urls)
 
 
 @cache
@@ -88,7 +134,9 @@ def _options(settings: CandidSettings, source: Tokens) -> dict[str, Any]:
         "auth": CandidAuth(source, (settings.candid_api, settings.pre_encounter)),
         "timeout": settings.timeout,
         "verify": tls_context(),
-        "limits": httpx.Limits(max_connections=20, max_keepalive_connections=20, keepalive_expiry=30),
+        "limits": httpx.Limits(
+            max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=30
+        ),
         "headers": {
             "User-Agent": f"airflow-provider-candid/{__version__} Python/{platform.python_version()}",
             "Accept": "application/json",
@@ -117,7 +165,7 @@ def exchange(client: CandidClient, call: Call, read: Callable[[Call, bytes], T])
     :param read: turns the answer's bytes into the result; raises one of ``UNREADABLE`` if it cannot.
     :raises CandidError: what went wrong in the end.
     """
-    for attempt in tenacity.Retrying(**_retrying(client, call)):
+    for attempt in tenacity.Retrying(sleep=client.limit.sleep, **_retrying(client, call)):
         with attempt:
             failure, answer = None, None
             try:
@@ -130,7 +178,7 @@ def exchange(client: CandidClient, call: Call, read: Callable[[Call, bytes], T])
 
 async def aexchange(client: CandidAsyncClient, call: Call, read: Callable[[Call, bytes], T]) -> T:
     """Send a call without holding the event loop; else as :func:`exchange`."""
-    async for attempt in tenacity.AsyncRetrying(**_retrying(client, call)):
+    async for attempt in tenacity.AsyncRetrying(sleep=client.limit.asleep, **_retrying(client, call)):
         with attempt:
             failure, answer = None, None
             try:

@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
 
 from candid_provider.api.call import Call, Page, asend, pages, send
 from candid_provider.api.client import CandidAsyncClient, CandidClient, tls_context
+from candid_provider.api.limit import RateLimit
 from candid_provider.api.resources import call_of
 from candid_provider.api.settings import CandidSettings
 from candid_provider.exceptions import CandidError
@@ -44,6 +45,7 @@ class CandidHook(BaseHook):
 
     :param candid_conn_id: id of a connection of type ``candid``.
     :param token_store: where the token is shared, in place of the connection's ``store``.
+    :param rate_limit: what requests wait for, in place of the limit that all clients of this process share.
     """
 
     conn_name_attr = "candid_conn_id"
@@ -51,10 +53,16 @@ class CandidHook(BaseHook):
     conn_type = "candid"
     hook_name = "Candid Health"
 
-    def __init__(self, candid_conn_id: str = default_conn_name, *, token_store: TokenStore | None = None) -> None:
+    def __init__(
+        self,
+        candid_conn_id: str = default_conn_name,
+        *,
+        token_store: TokenStore | None = None,
+        rate_limit: RateLimit | None = None,
+    ) -> None:
         super().__init__()
         self.candid_conn_id = candid_conn_id
-        self._token_store = token_store
+        self._token_store, self._rate_limit = token_store, rate_limit
         self._own_sources: dict[str, TokenSource] = {}
 
     def get_conn(self) -> CandidClient:
@@ -73,7 +81,16 @@ class CandidHook(BaseHook):
         """
         settings = await self._aread_settings()
         await asyncio.to_thread(tls_context)
-        return CandidAsyncClient(settings, self._tokens(settings))
+        return CandidAsyncClient(settings, self._tokens(settings), limit=self._rate_limit)
+
+    def async_client(self) -> CandidAsyncClient:
+        """Make an ``httpx.AsyncClient`` like :meth:`get_async_conn`, from sync code, for an event loop of its own.
+
+        The connection is read here, in the caller's thread, where Airflow expects it.
+
+        :raises CandidConfigError: the connection is wrong; names the field and the fix.
+        """
+        return CandidAsyncClient(self._settings, self._managed, limit=self._rate_limit)
 
     def get_token(self) -> str:
         """Give the bearer, masked in Airflow's logs before it is returned.
@@ -226,7 +243,7 @@ class CandidHook(BaseHook):
 
     @cached_property
     def _client(self) -> CandidClient:
-        return CandidClient(self._settings, self._managed)
+        return CandidClient(self._settings, self._managed, limit=self._rate_limit)
 
     @cached_property
     def _managed(self) -> RotatingSource:
