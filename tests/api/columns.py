@@ -88,7 +88,7 @@ def columns() -> dict[str, Any]:
     from candid.environment import CandidApiClientEnvironment
 
     local = CandidApiClientEnvironment(candid_api="http://localhost", pre_encounter="http://localhost")
-    client = CandidApiClient(token="none", environment=local)
+    client = CandidApiClient(token=lambda: "none", environment=local)
     models: dict[str, dict[str, str]] = {}
     routes: dict[str, str] = {}
     for endpoint in json.loads(ENDPOINTS.read_text()):

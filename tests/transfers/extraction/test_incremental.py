@@ -1,0 +1,84 @@
+"""Changes only, and details in place of rows, through the operator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from candid_provider.emulator import Emulator
+from tests.conftest import Connect
+from tests.transfers.extraction.conftest import extract, ids, manifest, rows
+from tests.transfers.extraction.test_resume import fail_once_at
+
+SCAN = "GET /patients/v1/updates/scan"
+ITEMIZE = "/api/patient-ar/v1/invoice-itemization/{claim_id}"
+
+
+class Instance:
+    dag_id, task_id, run_id, map_index = "dag", "extract", "nightly", -1
+
+
+def changes(run: int, tmp_path: Path, **arguments: Any) -> Path:
+    """Extract what changed since the last run; the mark lies beside the extracts."""
+    directory = tmp_path / f"run-{run}"
+    given = {"path": str(directory), "incremental": True, "watermark": str(tmp_path / "mark.json"), **arguments}
+    extract({"ti": Instance(), "dag_run": None}, **given)
+    return directory
+
+
+def test_the_second_run_brings_nothing_that_did_not_change(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    first = changes(1, tmp_path, resource="patients")
+    second = changes(2, tmp_path, resource="patients")
+    assert len(set(ids(first, "id"))) == 230
+    assert rows(second) == []
+    assert manifest(second)["began_at"] == manifest(first)["cursor"]
+
+
+def test_a_failed_run_leaves_the_mark_and_its_retry_moves_it_on(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    fail_once_at(candid, 7, SCAN)
+    query = {"maxResults": 20}
+    with pytest.raises(AirflowFailException):
+        changes(1, tmp_path, resource="patients", query=query)
+    assert not (tmp_path / "mark.json").exists()
+    asked = len(candid.requests(route=SCAN))
+    first = changes(1, tmp_path, resource="patients", query=query)
+    assert len(candid.requests(route=SCAN)) - asked == manifest(first)["pages"] - 6
+    assert len(set(ids(first, "id"))) == len(ids(first, "id")) == 230
+    assert (tmp_path / "mark.json").exists()
+
+
+def test_encounters_are_asked_for_by_their_events(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    first = changes(1, tmp_path, resource="encounters")
+    assert len(set(ids(first))) == 420
+    candid.advance(2 * 86_400)
+    second = changes(2, tmp_path, resource="encounters")
+    assert manifest(second)["detail"] == "GET /api/encounters/v4/{encounter_id}"
+    assert 0 < len(set(ids(second))) <= 420
+
+
+def test_a_listing_without_changes_says_so(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    with pytest.raises(AirflowFailException, match="incremental: payers has no change feed"):
+        changes(1, tmp_path, resource="payers")
+    assert sum(candid.stats()["requests"].values()) == 0
+
+
+def test_details_take_the_place_of_rows_in_their_order(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"resource": "patient_ar_inventory", "query": {"limit": 20}}
+    extract(path=str(tmp_path / "rows"), **arguments)
+    candid.faults.add(kind="status", error_name="EntityNotFoundError", route=f"GET {ITEMIZE}", after=3, count=2)
+    summary = extract(path=str(tmp_path / "details"), detail=ITEMIZE, **arguments)
+    listed, details = ids(tmp_path / "rows", "claim_id"), ids(tmp_path / "details", "claim_id")
+    assert summary["failures"] == 2
+    assert details == [claim for claim in listed if claim in set(details)]
+    assert len(details) == len(listed) - 2
+    (failures,) = manifest(tmp_path / "details")["failure_parts"]
+    text = (tmp_path / "details" / failures["name"]).read_text()
+    assert failures["rows"] == text.count("EntityNotFoundError") == 2
+    assert all(claim in text for claim in set(listed) - set(details))
