@@ -41,7 +41,10 @@ def encode(columns: Mapping[str, str], compression: str, spool: IO[bytes], file:
     """
     schema, records = schema_of(columns), Records(columns)
     kinds = [*columns.values(), "string"]
-    with _frugally(), pq.ParquetWriter(pa.PythonFile(file, "w"), schema, compression=compression) as writer:
+    # A dictionary of JSON texts would save nothing, and takes memory.
+    repeating = [name for name, kind in columns.items() if kind == "string"]
+    options: dict[str, Any] = {"compression": compression, "use_dictionary": repeating}
+    with _frugally(), pq.ParquetWriter(pa.PythonFile(file, "w"), schema, **options) as writer:
         for lines in _groups(spool):
             values = zip(*map(records.row, lines), strict=True)
             arrays = [_array(kind, column) for kind, column in zip(kinds, values, strict=True)]
@@ -51,7 +54,7 @@ def encode(columns: Mapping[str, str], compression: str, spool: IO[bytes], file:
 
 @contextlib.contextmanager
 def _frugally() -> Iterator[None]:
-    """Have Arrow use the system's allocator: its own keeps 50 MB more (measured on encounters)."""
+    """Have Arrow use the system's allocator: its own keeps 15 MB more (measured on encounters)."""
     before = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
     try:
