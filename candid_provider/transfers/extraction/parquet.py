@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
@@ -14,8 +15,8 @@ from candid_provider.transfers.extraction.records import REST, Records
 
 __all__ = ["columns_of", "encode", "schema_of"]
 
-GROUP_BYTES = 8_000_000
-"""JSON of a row group; with what it is turned into, a few times that is in memory."""
+GROUP_BYTES = 2_000_000
+"""JSON of a row group; with what it is turned into, many times that is in memory."""
 
 _TYPES: Mapping[str, Any] = {
     "string": pa.string(),
@@ -40,12 +41,26 @@ def encode(columns: Mapping[str, str], compression: str, spool: IO[bytes], file:
     """
     schema, records = schema_of(columns), Records(columns)
     kinds = [*columns.values(), "string"]
-    with pq.ParquetWriter(pa.PythonFile(file, "w"), schema, compression=compression) as writer:
+    # A dictionary of JSON texts would save nothing, and takes memory.
+    repeating = [name for name, kind in columns.items() if kind == "string"]
+    options: dict[str, Any] = {"compression": compression, "use_dictionary": repeating}
+    with _frugally(), pq.ParquetWriter(pa.PythonFile(file, "w"), schema, **options) as writer:
         for lines in _groups(spool):
             values = zip(*map(records.row, lines), strict=True)
             arrays = [_array(kind, column) for kind, column in zip(kinds, values, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
     return records.unfit
+
+
+@contextlib.contextmanager
+def _frugally() -> Iterator[None]:
+    """Have Arrow use the system's allocator: its own keeps 15 MB more (measured on encounters)."""
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 def _array(kind: str, values: tuple[Any, ...]) -> Any:

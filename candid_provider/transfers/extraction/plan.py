@@ -96,15 +96,9 @@ def plan(
 
     :raises CandidConfigError: one is wrong; names the argument and the next step.
     """
-    row, call = _call(resource, query, path_params, json)
-    if call.paging is None:
-        raise CandidConfigError(
-            f"paging: {call.route} has none. Give the call a paging style of candid_provider.api.paging",
-            field="paging",
-        )
+    row, call = _checked_call(resource, query, path_params, json)
     if incremental:
         _check_incremental(row, parallel_windows)
-    _ = call.target, call.query, call.body  # what cannot be sent says so here
     answers = f"GET {route_of(detail)}" if detail else call.route
     return Plan(
         name=resource if isinstance(resource, str) else call.route,
@@ -122,6 +116,19 @@ def plan(
         incremental=incremental,
         owner=owner,
     )
+
+
+def _checked_call(
+    resource: str | Call, query: Mapping[str, Any] | None, path_params: Mapping[str, str] | None, json: Any
+) -> tuple[Resource | None, Call]:
+    row, call = _call(resource, query, path_params, json)
+    if call.paging is None:
+        raise CandidConfigError(
+            f"paging: {call.route} has none. Give the call a paging style of candid_provider.api.paging",
+            field="paging",
+        )
+    _ = call.target, call.query, call.body  # what cannot be sent says so here
+    return row, call
 
 
 def _call(
