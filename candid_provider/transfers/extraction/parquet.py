@@ -15,8 +15,10 @@ from candid_provider.transfers.extraction.records import REST, Records
 
 __all__ = ["columns_of", "encode", "schema_of"]
 
-GROUP_BYTES = 2_000_000
-"""JSON of a row group; with what it is turned into, many times that is in memory."""
+GROUP_BYTES = 8_000_000
+"""JSON of a row group."""
+BATCH_BYTES = 1_000_000
+"""JSON that is turned into columns at a time: what lies between takes many times that in memory."""
 
 _TYPES: Mapping[str, Any] = {
     "string": pa.string(),
@@ -45,10 +47,17 @@ def encode(columns: Mapping[str, str], compression: str, spool: IO[bytes], file:
     repeating = [name for name, kind in columns.items() if kind == "string"]
     options: dict[str, Any] = {"compression": compression, "use_dictionary": repeating}
     with _frugally(), pq.ParquetWriter(pa.PythonFile(file, "w"), schema, **options) as writer:
-        for lines in _groups(spool):
+        batches, size = list[Any](), 0
+        for lines in _batches(spool):
             values = zip(*map(records.row, lines), strict=True)
             arrays = [_array(kind, column) for kind, column in zip(kinds, values, strict=True)]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            batches.append(pa.record_batch(arrays, schema=schema))
+            size += sum(map(len, lines))
+            if size >= GROUP_BYTES:
+                writer.write_table(pa.Table.from_batches(batches))
+                batches, size = [], 0
+        if batches:
+            writer.write_table(pa.Table.from_batches(batches))
     return records.unfit
 
 
@@ -70,9 +79,9 @@ def _array(kind: str, values: tuple[Any, ...]) -> Any:
     return pa.array(values, _TYPES[kind])
 
 
-def _groups(spool: IO[bytes]) -> Iterator[list[bytes]]:
+def _batches(spool: IO[bytes]) -> Iterator[list[bytes]]:
     rest = b""
-    while block := spool.read(GROUP_BYTES):
+    while block := spool.read(BATCH_BYTES):
         *lines, rest = (rest + block).split(b"\n")
         if lines:
             yield lines

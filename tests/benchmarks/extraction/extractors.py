@@ -75,10 +75,15 @@ def ours(url: str, folder: Path, **options: Any) -> Extract:
     """This provider's operator, to JSON lines."""
     from candid_provider.transfers.candid_to_object_storage import CandidToObjectStorageOperator
 
-    operator = CandidToObjectStorageOperator(
-        task_id="encounters", resource="encounters", path=str(folder / "rows"), **options
-    )
-    return lambda: int(operator.execute({})["rows"])
+    def extract(name: str, query: Mapping[str, Any] | None = None) -> int:
+        operator = CandidToObjectStorageOperator(
+            task_id="encounters", resource="encounters", path=str(folder / name), **{"query": query, **options}
+        )
+        return int(operator.execute({})["rows"])
+
+    # What is imported and asked for once, such as the token, is there before the first page.
+    extract("warm", {"date_of_service_min": UNTIL, "date_of_service_max": UNTIL})
+    return lambda: extract("rows")
 
 
 def ours_gzip(url: str, folder: Path) -> Extract:
