@@ -1,4 +1,4 @@
-"""Pages ahead of their use: a thread asks for the next one while this one is written."""
+"""Pages ahead of their use: a thread asks for the next ones while this one is written."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from candid_provider.api.call import Call, Page
 from candid_provider.exceptions import CandidUnavailableError
 
 
+AHEAD = 2
+"""Pages that may be there or on their way while one is written: asking for the next need not wait for the writer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """Hold a page of a stream, or why there is none."""
@@ -22,7 +26,7 @@ class Arrived:
 
 
 class Fetcher:
-    """Follow a listing in a thread, one page ahead of whoever takes them.
+    """Follow a listing in a thread, ahead of whoever takes the pages.
 
     The thread is a daemon: a request that hangs does not keep a killed task alive.
 
@@ -34,7 +38,7 @@ class Fetcher:
         self, stream: int, call: Call, ask: Callable[[Call], Page], arrivals: SimpleQueue[Arrived | None]
     ) -> None:
         self._stream, self._call, self._ask, self._arrivals = stream, call, ask, arrivals
-        self._wanted, self._stopped = threading.Semaphore(1), False
+        self._wanted, self._stopped = threading.Semaphore(AHEAD), False
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._follow,), name="candid-fetch", daemon=True)
         self._thread.start()

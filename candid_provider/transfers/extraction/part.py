@@ -162,7 +162,8 @@ class Hashing:
 
 def lines(rows: Sequence[msgspec.Raw]) -> bytes:
     """Join records into lines."""
-    texts = [bytes(row) for row in rows]
-    # A line break can stand between a record's tokens, never inside them.
-    texts = [text if b"\n" not in text else msgspec.json.format(text, indent=-1) for text in texts]
-    return b"\n".join([*texts, b""])
+    text = b"\n".join([*rows, b""])
+    if text.count(b"\n") != len(rows):
+        # A line break can stand between a record's tokens, never inside them.
+        text = b"\n".join([*(msgspec.json.format(bytes(row), indent=-1) for row in rows), b""])
+    return text

@@ -81,7 +81,7 @@ def _ratio(rounds: Sequence[Mapping[str, Found]], name: str, other: str) -> str:
 def main() -> None:
     """Extract, with progress, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--encounters", type=int, default=20_000)
+    parser.add_argument("--encounters", type=int, default=60_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--latency", type=int, default=0, help="milliseconds the emulator adds to each answer")
     parser.add_argument("--only", nargs="*", choices=EXTRACTORS, default=list(EXTRACTORS))
