@@ -17,6 +17,7 @@ from candid_provider.exceptions import CandidError
 from candid_provider.oauth.source import TokenSource
 from candid_provider.oauth.store import MemoryTokenStore
 from tests.oauth.scripted import Scripted, everything_in, serving
+from tests.transfers.hurry import hurried
 
 SMALL = EmulatorConfig(as_of=date(2026, 3, 15), encounters=420, patients=230, days=10, payers=123)
 SECRET = "emulator-secret"
@@ -35,20 +36,22 @@ def quick() -> httpx.Client:
 class Sender:
     """Sends calls through one client, sync or async, as the two must behave alike."""
 
-    def __init__(self, settings: CandidSettings, deadline: float, asynchronous: bool) -> None:
-        self.settings, self.deadline, self.asynchronous = settings, deadline, asynchronous
+    def __init__(self, settings: CandidSettings, deadline: float, asynchronous: bool, speed: float = 20.0) -> None:
+        """:param speed: by how much the pauses between tries are shorter than a user's."""
+        self.settings, self.asynchronous = settings, asynchronous
+        self.options: Any = {"retry_deadline": deadline, "limit": hurried(speed)}
         self.source = TokenSource(settings.credentials, MemoryTokenStore(), http=quick, deadline=5)
 
     def send(self, call: Call) -> Any:
         if self.asynchronous:
             return asyncio.run(self._asend(call))
-        with CandidClient(self.settings, self.source, retry_deadline=self.deadline) as client:
+        with CandidClient(self.settings, self.source, **self.options) as client:
             return send(client, call)
 
     def pages(self, call: Call, most: int = 1000) -> list[Page]:
         if self.asynchronous:
             return asyncio.run(self._apages(call, most))
-        with CandidClient(self.settings, self.source, retry_deadline=self.deadline) as client:
+        with CandidClient(self.settings, self.source, **self.options) as client:
             return [page for _, page in zip(range(most), pages(client, call), strict=False)]
 
     def fails(self, call: Call) -> CandidError:
@@ -60,12 +63,12 @@ class Sender:
         return caught.value
 
     async def _asend(self, call: Call) -> Any:
-        async with CandidAsyncClient(self.settings, self.source, retry_deadline=self.deadline) as client:
+        async with CandidAsyncClient(self.settings, self.source, **self.options) as client:
             return await asend(client, call)
 
     async def _apages(self, call: Call, most: int) -> list[Page]:
         found: list[Page] = []
-        async with CandidAsyncClient(self.settings, self.source, retry_deadline=self.deadline) as client:
+        async with CandidAsyncClient(self.settings, self.source, **self.options) as client:
             following = apages(client, call)
             assert isinstance(following, AsyncIterator)
             async for page in following:

@@ -220,7 +220,7 @@ def test_a_read_that_times_out_is_sent_again(server: Scripted, asynchronous: boo
 
 def test_retries_end_with_the_deadline(server: Scripted, asynchronous: bool) -> None:
     server.answers = [Answer(500, headers=SOON)]
-    error = fails(Sender(settings_for(server.url), 1.9, asynchronous))
+    error = fails(Sender(settings_for(server.url), 1.9, asynchronous, speed=1.0))
     assert isinstance(error, CandidUnavailableError)
     assert len(server.requests) == 2  # SOON is no licence to hammer: there is a second between two tries
 

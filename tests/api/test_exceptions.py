@@ -17,6 +17,7 @@ from candid_provider.exceptions import (
     CandidNotFoundError,
     CandidRateLimitError,
     CandidRequestError,
+    CandidStoppedError,
     CandidUnavailableError,
 )
 
@@ -29,6 +30,7 @@ TREE = {
     CandidConflictError: CandidRequestError,
     CandidRateLimitError: CandidRequestError,
     CandidUnavailableError: CandidError,
+    CandidStoppedError: CandidError,
     CandidJobFailedError: CandidError,
 }
 ALL = [
@@ -50,6 +52,7 @@ ALL = [
         retry_after=2.0,
         retryable=False,
     ),
+    CandidStoppedError("what"),
     CandidJobFailedError("what"),
 ]
 
@@ -80,9 +83,9 @@ def test_a_config_error_is_a_value_error() -> None:
     assert isinstance(CandidConfigError("what"), ValueError)
 
 
-def test_waiting_helps_with_rate_limits_and_outages_only() -> None:
+def test_a_retry_helps_with_rate_limits_outages_and_stops_only() -> None:
     helped = {type(error) for error in ALL if type(error)("what").retryable}
-    assert helped == {CandidRateLimitError, CandidUnavailableError}
+    assert helped == {CandidRateLimitError, CandidUnavailableError, CandidStoppedError}
 
 
 def test_a_rate_limit_is_always_429() -> None:
