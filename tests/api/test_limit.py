@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from bisect import bisect_left
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Generator, Iterator
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
@@ -36,7 +36,7 @@ class Sleep:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
-    def __await__(self) -> Iterator[float]:
+    def __await__(self) -> Generator[float, None, None]:
         yield self.seconds
 
 
