@@ -106,6 +106,8 @@ class Extraction:
         # SimpleQueue.put is reentrant, nothing else here is.
         self._arrivals.put(None)
         self._finisher.wake()
+        if self._job.details:
+            self._job.details.stop()
 
     def _resume(self) -> list[Closed]:
         self._job.bench.directory.make()

@@ -14,6 +14,9 @@ class Detailer(Protocol):
     def of(self, rows: Sequence[msgspec.Raw]) -> tuple[list[msgspec.Raw], list[Any]]:
         """Give the details in the rows' order, and the failures."""
 
+    def stop(self) -> None:
+        """Let :meth:`of` raise soon; may be called from a signal handler."""
+
     def close(self) -> None:
         """End what it has under way."""
 

@@ -11,7 +11,6 @@ from queue import SimpleQueue
 from candid_provider.api.call import Call, Page
 from candid_provider.exceptions import CandidUnavailableError
 
-
 AHEAD = 2
 """Pages that may be there or on their way while one is written: asking for the next need not wait for the writer."""
 

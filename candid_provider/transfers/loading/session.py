@@ -146,7 +146,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
 
     def creator(self, client: CandidAsyncClient) -> Creator:
         """Make what creates the records."""
-        return Creator(client, self._creation, self._params)
+        return Creator(client, self._creation, self._params, sleep=client.limit.asleep)
 
     def finished(self) -> dict[str, Any]:
         """Put the results in place, forget the journal, and sum up."""

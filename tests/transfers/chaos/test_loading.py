@@ -8,8 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from candid_provider.transfers.object_storage_to_candid import ObjectStorageToCandidOperator
 
+from candid_provider.transfers.object_storage_to_candid import ObjectStorageToCandidOperator
 from tests.emulator.conftest import Api, connected
 from tests.emulator.test_encounter_writes import BODY
 from tests.transfers.chaos.child import Work
