@@ -45,7 +45,7 @@ class Bench:
         return local / f".{self.name(kind, stream, number)}.spool" if local else None
 
     def leftovers(self, keep: set[str]) -> list[str]:
-        """List this generation's files in the directory but for some, and what a killed process was about to place."""
+        """List this generation's files in the directory, but for some, and what a kill kept from its place."""
         parts = rf"\.?(part|failures)-[\d-]+-{re.escape(self.generation)}\."
         ours = re.compile(rf"{parts}|\.(manifest|\.candid-checkpoint)\.json\..+\.part$")
         return [name for name in self.directory.sizes() if ours.match(name) and name not in keep]
