@@ -93,6 +93,9 @@ def candid() -> Iterator[Emulator]:
 
 @pytest.fixture
 def connect(candid: Emulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
+    # A port may have been another emulator's, whose token this one would refuse.
+    monkeypatch.setattr("candid_provider.hooks.sources._sources", {})
+
     def define(**changes: Any) -> None:
         connection = {
             "conn_type": "candid",

@@ -17,7 +17,7 @@ from tests.conftest import REPOSITORY
 def test_the_wheel_holds_the_package_the_examples_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     sources = (REPOSITORY / "candid_provider").rglob("*.py")
-    facts = (REPOSITORY / "candid_provider" / "emulator" / "facts").glob("*.json")
+    facts = (REPOSITORY / "candid_provider").rglob("*.json")
     package = {str(path.relative_to(REPOSITORY)) for path in (*sources, *facts)}
     examples = {f"candid_provider/example_dags/{path.name}" for path in (REPOSITORY / "example_dags").glob("*.py")}
     meta = {name for name in names if ".dist-info/" in name}

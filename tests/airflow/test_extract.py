@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sqlite3
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.airflow.conftest import Deployment
+from tests.emulator.conftest import Api, connected
 from tests.transfers.extraction.conftest import ids
 
 pytestmark = pytest.mark.airflow
@@ -22,6 +24,8 @@ DAG = "candid_killed_extract"
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
 def test_a_killed_task_is_gone_on_with(deployment: Deployment, tmp_path: Path, number: signal.Signals) -> None:
     emulator = deployment.emulator
+    with connected(emulator) as http:
+        encounters = len(Api(http).rows("/api/encounters/v4", limit=1000))
     emulator.forget_requests()
     emulator.faults.add(kind="hang", route=ENCOUNTERS, after=40, count=1)
     run = deployment.start(DAG, path=str(tmp_path))
@@ -34,9 +38,10 @@ def test_a_killed_task_is_gone_on_with(deployment: Deployment, tmp_path: Path, n
     state, (task,) = deployment.wait(DAG, run)
     emulator.faults.clear()
     assert (state, task["try_number"]) == ("success", 2), deployment.log(task)
-    assert len(set(ids(tmp_path))) == len(ids(tmp_path)) == 600
+    assert len(set(ids(tmp_path))) == len(ids(tmp_path)) == encounters
     assert "going on behind" in deployment.log(task)
-    assert len(emulator.requests(route=ENCOUNTERS)) <= (60 + 1 if number == signal.SIGTERM else 60 + 12)
+    again = 1 if number == signal.SIGTERM else 12
+    assert len(emulator.requests(route=ENCOUNTERS)) <= math.ceil(encounters / 10) + again
 
 
 def test_nothing_of_it_stays_in_the_state_store(deployment: Deployment) -> None:

@@ -17,6 +17,8 @@ from tests.processes.stores import PatientStore
 from tests.processes.task import Task, bearer, work
 
 MINUTES = 60.0
+SPEED = 20.0
+"""Slow enough for a machine that is busy: what stalls it for a second costs a process 20."""
 NEXT = answer({"access_token": "the-next-one", "expires_in": 18000, "token_type": "Bearer"})
 
 
@@ -46,7 +48,7 @@ def test_an_old_token_outlives_outages_of_four_kinds(nursery: Nursery, tmp_path:
 
 def outlive(nursery: Nursery, tokens: Path, down: Answer) -> None:
     with serving() as server:
-        task = Task(token_url=server.token_url, store=partial(PatientStore, tokens), speed=60)
+        task = Task(token_url=server.token_url, store=partial(PatientStore, tokens), speed=SPEED)
         old = with_half_an_hour_left(task)
         with nursery.fleet(4, task) as fleet:
             server.token_answers = [down]
