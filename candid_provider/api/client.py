@@ -16,6 +16,7 @@ import tenacity
 from candid_provider import __version__
 from candid_provider.api import turn
 from candid_provider.api.answer import error_from
+from candid_provider.api.large_reads import read_more_at_once
 from candid_provider.api.limit import RateLimit, limit_for
 from candid_provider.api.routes import route_of
 from candid_provider.api.settings import CandidSettings
@@ -64,6 +65,7 @@ class CandidClient(httpx.Client):
         limit: RateLimit | None = None,
     ) -> None:
         super().__init__(**_options(settings, source), event_hooks=turn.HOOKS)
+        read_more_at_once(self)
         self.settings, self.retry_deadline = settings, retry_deadline
         self.limit = limit or _shared_limit(settings)
 

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from candid_provider.api.download import Version, download
-from candid_provider.api.storage_client import READ_AT_ONCE, StorageClient
+from candid_provider.api.large_reads import READ_AT_ONCE
+from candid_provider.api.storage_client import StorageClient
 from candid_provider.exceptions import CandidUnavailableError
 from tests.api.storage import Storage, serving
 

@@ -43,7 +43,8 @@ def extract(home: Home, name: str, url: str) -> Found:
 
 def rounds_of(home: Home, names: Sequence[str], encounters: int, rounds: int, latency: int) -> list[dict[str, Found]]:
     """Let all extract the same encounters in turns, so that what slows the machine down slows down all."""
-    options = ["--port", "0", "--precompute", "--encounters", str(encounters), "--patients", "2000", "--latency"]
+    world = ["--as-of", "2026-03-15", "--days", "30", "--encounters", str(encounters), "--patients", "2000"]
+    options = ["--port", "0", "--precompute", *world, "--latency"]
     with served("candid_provider.emulator", *options, str(latency)) as url:
         found: list[dict[str, Found]] = [{} for _ in range(rounds)]
         for number, name in track([(r, n) for r in range(rounds) for n in names], f"{encounters} encounters"):
