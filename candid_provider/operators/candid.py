@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,16 +11,15 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from candid_provider.api.routes import route_of
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.get_provider_info import DEFAULT_CONN_ID
+from candid_provider.operators.connected import Connected
 from candid_provider.operators.private import Private, RendersPrivately, names, nothing
-from candid_provider.transfers.whole_file import whole_file
+from candid_provider.transfers.output.whole_file import whole_file
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from candid_provider.hooks.candid import CandidHook
 
-
-class CandidOperator(RendersPrivately):
+class CandidOperator(RendersPrivately, Connected):
     """Send one request to Candid Health.
 
     The answer goes to ``output_path``, or through ``response_filter`` to XCom; otherwise the task returns a
@@ -51,7 +49,6 @@ class CandidOperator(RendersPrivately):
         "body_path",
         "output_path",
     )
-    ui_color = "#e8f1ee"
 
     def __init__(
         self,
@@ -78,14 +75,6 @@ class CandidOperator(RendersPrivately):
         self.output_path = output_path
         self.candid_conn_id = candid_conn_id
 
-    @cached_property
-    def hook(self) -> CandidHook:
-        """The hook this task calls Candid with."""
-        # Here, because a DAG file is parsed often and executed elsewhere.
-        from candid_provider.hooks.candid import CandidHook
-
-        return CandidHook(self.candid_conn_id)
-
     def execute(self, context: Context) -> Any:
         """Send the request and put its answer where it belongs."""
         from candid_provider.api.call import Call, send_bytes
@@ -100,7 +89,7 @@ class CandidOperator(RendersPrivately):
                 json=self._body(),
             )
             if self.output_path:
-                with whole_file(self.output_path) as file:
+                with whole_file(self.output_path, field="output_path") as file:
                     content = send_bytes(hook.get_conn(), call)
                     file.write(content)
             else:

@@ -5,28 +5,28 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, ObjectStoragePath, conf
+from airflow.providers.common.compat.sdk import ObjectStoragePath, conf
 
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.get_provider_info import DEFAULT_CONN_ID
-from candid_provider.transfers.csv_columns import Columns, checked_columns
-from candid_provider.transfers.export_manifest import Manifest, Part, earlier_parts, owner_of, write_manifest
-from candid_provider.transfers.progress import Progress
-from candid_provider.transfers.whole_file import check_directory, checked_path
+from candid_provider.operators.connected import Connected
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from candid_provider.api.exports import Window
-    from candid_provider.hooks.candid import CandidHook
+    from candid_provider.transfers.download.csv_columns import Columns
+    from candid_provider.transfers.download.manifest import ExportPart
+    from candid_provider.transfers.output.directory import Directory
+    from candid_provider.transfers.progress import Progress
 
 DAY = 86_400.0
 
 
-class CandidExportToObjectStorageOperator(BaseOperator):
+class CandidExportToObjectStorageOperator(Connected):
     """Wait until Candid has exported some days of claim versions, and fetch the files.
 
     A file for a day is there after three business days at the latest; until then the task waits, without a worker
@@ -50,14 +50,13 @@ class CandidExportToObjectStorageOperator(BaseOperator):
     :param timeout: seconds to wait for the files; counted anew in each try.
     :param deferrable: wait in the triggerer.
     :param candid_conn_id: id of a connection of type ``candid``.
-    :returns: ``{"resource", "manifest", "rows", "bytes", "parts"}``; no record and no URL.
+    :returns: ``{"resource", "path", "manifest", "parts", "rows", "bytes"}``: paths and counts.
     :raises AirflowFailException: a retry cannot help: wrong arguments, wrong credentials, an export that Candid
         refuses or has not made in time, a column that is not there.
     :raises CandidError: a retry may help.
     """
 
     template_fields: Sequence[str] = ("candid_conn_id", "path", "first_day", "last_day", "columns")
-    ui_color = "#e8f1ee"
 
     def __init__(
         self,
@@ -84,14 +83,6 @@ class CandidExportToObjectStorageOperator(BaseOperator):
         self.deferrable = deferrable
         self.candid_conn_id = candid_conn_id
 
-    @cached_property
-    def hook(self) -> CandidHook:
-        """The hook this task calls Candid with."""
-        # Here, because a DAG file is parsed often and executed elsewhere.
-        from candid_provider.hooks.candid import CandidHook
-
-        return CandidHook(self.candid_conn_id)
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Wait for the files and fetch them."""
         self._check_waiting()
@@ -113,32 +104,29 @@ class CandidExportToObjectStorageOperator(BaseOperator):
     def _run(self, context: Context, deadline: float) -> dict[str, Any]:
         from candid_provider.api.exports import windows
         from candid_provider.hooks.candid import failing_for_good
+        from candid_provider.transfers.download.csv_columns import checked_columns
+        from candid_provider.transfers.download.manifest import manifest_of
+        from candid_provider.transfers.output.directory import Directory
+        from candid_provider.transfers.output.manifest import replaced_by, write
+        from candid_provider.transfers.output.owner import owner_of
 
         with failing_for_good(), self.hook:
             days = windows(self.first_day, self.last_day, today=datetime.datetime.now(datetime.UTC).date())
             columns = checked_columns(self.columns)
-            check_directory(self.path)
-            owner = owner_of(self, context)
-            earlier = earlier_parts(self.path, owner)
+            directory, owner = Directory(self.path), owner_of(self, context)
+            directory.make()
+            replaced = replaced_by(directory, owner)
             while pending := self._last_pending(days):
                 self._wait(pending, deadline)
-            parts = self._fetch(days, columns)
-            manifest = Manifest(
-                route=days[0].call.route,
-                parameters=sorted(days[0].params),
-                interval={"start_date": str(days[0].first), "end_date": str(days[-1].last)},
-                rows=sum(part.rows or 0 for part in parts) if self.count_rows else None,
-                bytes=sum(part.bytes for part in parts),
-                parts=parts,
-                owner=owner,
-            )
-            place = write_manifest(self.path, manifest, earlier)
+            manifest = manifest_of(days, self._fetch(days, directory, columns), owner)
+            place = write(directory, manifest, replaced)
         return {
             "resource": manifest.resource,
+            "path": str(directory),
             "manifest": place,
+            "parts": len(manifest.parts),
             "rows": manifest.rows,
             "bytes": manifest.bytes,
-            "parts": len(parts),
         }
 
     def _check_waiting(self) -> None:
@@ -198,23 +186,25 @@ class CandidExportToObjectStorageOperator(BaseOperator):
         )
         self.defer(trigger=trigger, method_name="execute_complete", kwargs={"deadline": deadline})
 
-    def _fetch(self, days: Sequence[Window], columns: dict[str, str]) -> list[Part]:
+    def _fetch(self, days: Sequence[Window], directory: Directory, columns: dict[str, str]) -> list[ExportPart]:
         from candid_provider.api.storage_client import StorageClient
         from candid_provider.transfers.download import fetch
+        from candid_provider.transfers.download.manifest import ExportPart
+        from candid_provider.transfers.progress import Progress
 
-        progress, parts, done = Progress(self.log), list[Part](), 0
+        progress, parts, done = Progress(self.log), list[ExportPart](), 0
         with StorageClient(self.hook.get_conn().settings.timeout) as storage:
             for window in days:
                 fetched = fetch(
                     storage,
                     partial(self._url, window),
-                    checked_path(self.path) / window.name,
+                    directory.target / window.name,
                     columns=columns,
                     count=self.count_rows,
                     progress=partial(_tick, progress, done),
                 )
                 done += fetched.bytes
-                parts.append(Part.of(window, fetched))
+                parts.append(ExportPart.of(window, fetched))
         progress.done(nbytes=done)
         return parts
 

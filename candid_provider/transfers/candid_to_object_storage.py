@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from candid_provider.get_provider_info import DEFAULT_CONN_ID
+from candid_provider.operators.connected import Connected
 from candid_provider.operators.private import Private, RendersPrivately, names, nothing
 
 if TYPE_CHECKING:
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from candid_provider.api.call import Call
     from candid_provider.hooks.candid import CandidHook
     from candid_provider.transfers.extraction.feed import Detailer
-    from candid_provider.transfers.extraction.manifest import Owner
     from candid_provider.transfers.extraction.plan import Plan
     from candid_provider.transfers.extraction.run import Changes, Run
 
 
-class CandidToObjectStorageOperator(RendersPrivately):
+class CandidToObjectStorageOperator(RendersPrivately, Connected):
     """Extract a listing to a directory of parts and a manifest, page by page, in constant memory.
 
     Parts appear whole and ``manifest.json`` last; it names the parts that count. A run that succeeds replaces what
@@ -68,7 +67,6 @@ class CandidToObjectStorageOperator(RendersPrivately):
         "json",
         "watermark",
     )
-    ui_color = "#e8f1ee"
     _run: Run | None = None
 
     def __init__(
@@ -106,21 +104,13 @@ class CandidToObjectStorageOperator(RendersPrivately):
         self.watermark = watermark
         self.candid_conn_id = candid_conn_id
 
-    @cached_property
-    def hook(self) -> CandidHook:
-        """The hook this task calls Candid with."""
-        # Here, because a DAG file is parsed often and executed elsewhere.
-        from candid_provider.hooks.candid import CandidHook
-
-        return CandidHook(self.candid_conn_id)
-
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the listing."""
         from candid_provider.api.call import send_page
         from candid_provider.hooks.candid import failing_for_good
         from candid_provider.transfers.extraction.checkpoint import CheckpointStore
-        from candid_provider.transfers.extraction.lineage import note_lineage
         from candid_provider.transfers.extraction.run import Run
+        from candid_provider.transfers.lineage import note_lineage
 
         with failing_for_good(), self.hook as hook:
             plan = self._plan(context)
@@ -153,6 +143,7 @@ class CandidToObjectStorageOperator(RendersPrivately):
 
     def _plan(self, context: Context) -> Plan:
         from candid_provider.transfers.extraction.plan import plan
+        from candid_provider.transfers.output.owner import owner_of
 
         return plan(
             resource=self.resource,
@@ -167,7 +158,7 @@ class CandidToObjectStorageOperator(RendersPrivately):
             detail=self.detail,
             parallel_windows=self.parallel_windows,
             incremental=self.incremental,
-            owner=self._owner(context),
+            owner=owner_of(self, context),
         )
 
     def _changes(self, plan: Plan, context: Context) -> Changes:
@@ -183,11 +174,3 @@ class CandidToObjectStorageOperator(RendersPrivately):
         from candid_provider.transfers.extraction.details import Details
 
         return Details(hook, route)
-
-    def _owner(self, context: Context) -> Owner:
-        from candid_provider.transfers.extraction.manifest import Owner
-
-        instance: Any = context.get("ti")
-        index = getattr(instance, "map_index", None)
-        run_id = str(getattr(instance, "run_id", None) or context.get("run_id") or "")
-        return Owner(self.dag_id, self.task_id, run_id, -1 if index is None else index)

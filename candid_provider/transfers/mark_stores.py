@@ -10,7 +10,7 @@ from candid_provider.exceptions import CandidConfigError, CandidUnavailableError
 from candid_provider.oauth.store import StoreUnavailable
 from candid_provider.token_stores.failure import name_of_failure
 from candid_provider.token_stores.variable import VariableTokenStore
-from candid_provider.transfers.whole_file import whole_file
+from candid_provider.transfers.output.whole_file import whole_file
 
 DESCRIPTION = "Where an incremental extract of Candid Health goes on, kept by airflow-provider-candid"
 
@@ -98,7 +98,7 @@ class FileMarks:
     def write(self, text: str) -> None:
         """Replace the file."""
         try:
-            with whole_file(self._path) as file:
+            with whole_file(self._path, field="watermark") as file:
                 file.write(text.encode())
             return
         except CandidConfigError:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.get_provider_info import DEFAULT_CONN_ID
+from candid_provider.operators.connected import Connected
 from candid_provider.operators.private import Private, RendersPrivately, names
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from candid_provider.hooks.candid import CandidHook
     from candid_provider.transfers.loading.load import Load
     from candid_provider.transfers.loading.session import Session
 
@@ -24,7 +23,7 @@ MOST_AT_ONCE = 20
 """Lines under way at a time; a client keeps as many connections."""
 
 
-class ObjectStorageToCandidOperator(RendersPrivately):
+class ObjectStorageToCandidOperator(RendersPrivately, Connected):
     """Create a record at Candid for each line of JSON Lines files, each once.
 
     A record is known by its key, such as an encounter's ``external_id``. A creation whose fate is unknown,
@@ -57,7 +56,6 @@ class ObjectStorageToCandidOperator(RendersPrivately):
     """
 
     template_fields: Sequence[str] = ("candid_conn_id", "resource", "path", "results_path", "query")
-    ui_color = "#e8f1ee"
 
     def __init__(
         self,
@@ -86,14 +84,6 @@ class ObjectStorageToCandidOperator(RendersPrivately):
         self.existing = existing
         self.candid_conn_id = candid_conn_id
         self._load: Load | None = None
-
-    @cached_property
-    def hook(self) -> CandidHook:
-        """The hook this task calls Candid with."""
-        # Here, because a DAG file is parsed often and executed elsewhere.
-        from candid_provider.hooks.candid import CandidHook
-
-        return CandidHook(self.candid_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Load the lines."""
@@ -130,21 +120,15 @@ class ObjectStorageToCandidOperator(RendersPrivately):
     def _session(self, context: Context) -> Session:
         from candid_provider.transfers.loading.load import Tolerance
         from candid_provider.transfers.loading.session import Session
+        from candid_provider.transfers.output.owner import owner_of
         from candid_provider.transfers.progress import Progress
 
-        ti: Any = context.get("ti")
-        owner = {
-            "dag_id": getattr(ti, "dag_id", None) or getattr(self, "dag_id", None),
-            "task_id": getattr(ti, "task_id", None) or self.task_id,
-            "map_index": getattr(ti, "map_index", -1),
-        }
         return Session(
             self.resource,
             path=self.path,
             results_path=self.results_path,
             params=self.query.value or {},
-            owner=owner,
-            run_id=getattr(ti, "run_id", None),
+            owner=owner_of(self, context),
             concurrency=self.concurrency,
             tolerance=Tolerance(self.max_errors, self.max_error_rate, self.existing == "accept"),
             progress=Progress(self.log),

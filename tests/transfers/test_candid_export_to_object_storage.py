@@ -88,18 +88,20 @@ def test_the_file_is_candids_byte_for_byte(candid: Emulator, tmp_path: Path) -> 
     rows = list(csv.DictReader(content.decode().splitlines()))
     assert summary == {
         "resource": "exports",
+        "path": str(tmp_path),
         "manifest": str(tmp_path / "manifest.json"),
+        "parts": 1,
         "rows": len(rows),
         "bytes": len(content),
-        "parts": 1,
     }
     assert manifest(tmp_path) == {
         "version": 1,
         "resource": "exports",
         "route": EXPORTS,
         "parameters": ["end_date", "start_date"],
-        "interval": {"start_date": "2026-03-06", "end_date": "2026-03-09"},
+        "interval": ["2026-03-06", "2026-03-10"],
         "format": "csv",
+        "compression": None,
         "rows": len(rows),
         "bytes": len(content),
         "parts": [
@@ -109,19 +111,20 @@ def test_the_file_is_candids_byte_for_byte(candid: Emulator, tmp_path: Path) -> 
                 "bytes": len(content),
                 "sha256": hashlib.sha256(content).hexdigest(),
                 "columns": list(rows[0]),
-                "start_date": "2026-03-06",
-                "end_date": "2026-03-09",
+                "interval": ["2026-03-06", "2026-03-10"],
             }
         ],
-        "owner": {"dag_id": "adhoc_airflow", "task_id": "export", "map_index": -1},
+        "owner": {"dag_id": "adhoc_airflow", "task_id": "export", "run_id": "", "map_index": -1},
     }
 
 
 def test_more_than_thirty_days_come_as_files_one_after_the_other(candid: Emulator, tmp_path: Path) -> None:
     summary = export(tmp_path, first_day="2026-01-05", last_day="2026-03-09")
-    parts = [(part["start_date"], part["end_date"]) for part in manifest(tmp_path)["parts"]]
-    assert parts == [("2026-01-05", "2026-02-03"), ("2026-02-04", "2026-03-05"), ("2026-03-06", "2026-03-09")]
-    files = [f"export_{first}_{last}.csv" for first, last in parts]
+    parts = [part["interval"] for part in manifest(tmp_path)["parts"]]
+    assert parts == [["2026-01-05", "2026-02-04"], ["2026-02-04", "2026-03-06"], ["2026-03-06", "2026-03-10"]]
+    assert manifest(tmp_path)["interval"] == ["2026-01-05", "2026-03-10"]
+    days = ["2026-01-05_2026-02-03", "2026-02-04_2026-03-05", "2026-03-06_2026-03-09"]
+    files = [f"export_{first_to_last}.csv" for first_to_last in days]
     assert names(tmp_path) == {*files, "manifest.json"}
     versions = [
         (row["claim_id"], row["claim_version"])
@@ -236,10 +239,10 @@ def test_a_further_run_replaces_its_own_output_and_nothing_else(tmp_path: Path) 
     assert names(tmp_path) == {"precious.csv", "export_2026-03-06_2026-03-09.csv", "manifest.json"}
 
 
-@pytest.mark.parametrize("there", ['{"owner":{"dag_id":"other","task_id":"export"}}', "{}", "no JSON"])
+@pytest.mark.parametrize("there", ['{"owner":{"dag_id":"other","task_id":"export"},"parts":[]}', "{}", "no JSON"])
 def test_the_output_of_another_is_left_alone(candid: Emulator, tmp_path: Path, there: str) -> None:
     (tmp_path / "manifest.json").write_text(there)
-    with pytest.raises(AirflowFailException, match=r"^path holds the output of"):
+    with pytest.raises(AirflowFailException, match=r"^path holds (the output of another task|a manifest.json)"):
         export(tmp_path)
     assert (tmp_path / "manifest.json").read_text() == there
     assert sum(candid.stats()["requests"].values()) == 0

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from candid_provider.exceptions import CandidUnavailableError
+from candid_provider.transfers.output.manifest import Part
 
 if TYPE_CHECKING:
-    from candid_provider.transfers.extraction.directory import Directory
+    from candid_provider.transfers.output.directory import Directory
     from candid_provider.transfers.progress import Log
 
 FILE = ".candid-checkpoint.json"
@@ -51,15 +52,6 @@ class Tail(msgspec.Struct):
     failed_digest: str = ""
     rows: int = 0
     failures: int = 0
-
-
-class Part(msgspec.Struct):
-    """Describe a finished file; ``bytes`` and ``sha256`` are of the file as it lies there."""
-
-    name: str
-    rows: int
-    bytes: int
-    sha256: str
 
 
 class StreamState(msgspec.Struct):

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
-from candid_provider.transfers.extraction.checkpoint import Part, Position, Tail
-from candid_provider.transfers.extraction.directory import Directory
+from candid_provider.transfers.extraction.checkpoint import Position, Tail
 from candid_provider.transfers.extraction.formats import Format
 from candid_provider.transfers.extraction.spool import Spool
-
-OURS = re.compile(r"(part|failures)(-\d{3})?-\d{5,}-[0-9a-f]{8}\.[a-z0-9.]+")
-"""What names of parts look like; a manifest that names anything else gets nothing removed."""
+from candid_provider.transfers.output.directory import Directory
+from candid_provider.transfers.output.hashing import Hashing
+from candid_provider.transfers.output.manifest import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +115,12 @@ def finish(draft: Draft, end: Position) -> Finished:
     if draft.failed and draft.failed.length:
         name = bench.name("failures", draft.stream, draft.number)
         failures = Part(name, draft.failures, draft.failed.length, draft.failed.digest)
-        bench.directory.adopt(draft.failed, name)
+        bench.directory.adopt(draft.failed.whole(), name)
     if draft.rows.length:
         name = bench.name("part", draft.stream, draft.number)
         if bench.format.encode is None:
             part = Part(name, draft.count, draft.rows.length, draft.rows.digest)
-            bench.directory.adopt(draft.rows, name)
+            bench.directory.adopt(draft.rows.whole(), name)
         else:
             with bench.directory.writing(name) as file:
                 hashing = Hashing(file)
@@ -131,34 +128,6 @@ def finish(draft: Draft, end: Position) -> Finished:
                 unfit = bench.format.encode(draft.rows.file, hashing)  # type: ignore[arg-type]
             part = Part(name, draft.count, hashing.length, hashing.digest)
     return Finished(draft, end, part, failures, unfit)
-
-
-class Hashing:
-    """Count and hash what is written through it."""
-
-    closed = False
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._hash, self.length = file, hashlib.sha256(), 0
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of what was written."""
-        return self._hash.hexdigest()
-
-    def write(self, data: bytes) -> int:
-        """Write on."""
-        self._hash.update(data)
-        size = memoryview(data).nbytes
-        self.length += size
-        self._file.write(data)
-        return size
-
-    def flush(self) -> None:
-        """Do nothing: the file is flushed when it is whole."""
-
-    def close(self) -> None:
-        """Do nothing: whoever opened the file closes it."""
 
 
 def lines(rows: Sequence[msgspec.Raw]) -> bytes:

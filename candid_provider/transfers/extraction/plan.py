@@ -13,10 +13,10 @@ from candid_provider.api.call import Call
 from candid_provider.api.resources import resource_named
 from candid_provider.api.routes import route_of
 from candid_provider.exceptions import CandidConfigError
-from candid_provider.transfers.extraction.directory import Directory
 from candid_provider.transfers.extraction.formats import Format, format_named
-from candid_provider.transfers.extraction.manifest import Owner
 from candid_provider.transfers.extraction.windows import windows
+from candid_provider.transfers.output.directory import Directory
+from candid_provider.transfers.output.owner import Owner
 
 if TYPE_CHECKING:
     from candid_provider.api.resources import Resource

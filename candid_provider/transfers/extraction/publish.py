@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from candid_provider.api.feeds import Mark
 from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
-from candid_provider.transfers.extraction.manifest import Manifest, replaced_by, write
+from candid_provider.transfers.extraction.manifest import ExtractManifest
 from candid_provider.transfers.extraction.part import Bench
 from candid_provider.transfers.extraction.plan import Plan
+from candid_provider.transfers.output.manifest import replaced_by, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,12 @@ class Ending:
     """
 
     mark: Mark | None
-    interval: list[str] | None
+    interval: tuple[str, str] | None
     detail: str | None
     save_mark: Callable[[], None]
 
 
-def publish(plan: Plan, bench: Bench, checkpoint: Checkpoint, store: CheckpointStore, end: Ending) -> Manifest:
+def publish(plan: Plan, bench: Bench, checkpoint: Checkpoint, store: CheckpointStore, end: Ending) -> ExtractManifest:
     """Make what was written the extract, and forget how it came about.
 
     A retry may begin at any line again: everything it needs is in the checkpoint, and each line may be done twice.
@@ -37,20 +38,18 @@ def publish(plan: Plan, bench: Bench, checkpoint: Checkpoint, store: CheckpointS
         checkpoint.replaces = replaced_by(plan.directory, plan.owner)
         store.save(checkpoint)
     manifest = _manifest(plan, checkpoint, end)
-    ours = {part.name for part in (*manifest.parts, *manifest.failure_parts)}
-    write(plan.directory, manifest)
-    plan.directory.remove(name for name in checkpoint.replaces if name not in ours)
-    plan.directory.remove(bench.leftovers(ours))
+    write(plan.directory, manifest, checkpoint.replaces)
+    plan.directory.remove(bench.leftovers(manifest.files))
     end.save_mark()
     store.remove()
     return manifest
 
 
-def _manifest(plan: Plan, checkpoint: Checkpoint, end: Ending) -> Manifest:
+def _manifest(plan: Plan, checkpoint: Checkpoint, end: Ending) -> ExtractManifest:
     streams = checkpoint.streams
     counts = [stream.at.counts for stream in streams]
     parts = [part for stream in streams for part in stream.parts]
-    return Manifest(
+    return ExtractManifest(
         resource=plan.name,
         route=plan.call.route,
         detail=f"GET {end.detail}" if end.detail else None,

@@ -16,10 +16,11 @@ from candid_provider.exceptions import CandidConfigError
 from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
 from candid_provider.transfers.extraction.extraction import Extraction, Job, PositionLostError
 from candid_provider.transfers.extraction.feed import Detailer, Whole
-from candid_provider.transfers.extraction.manifest import Manifest, replaced_by
+from candid_provider.transfers.extraction.manifest import ExtractManifest
 from candid_provider.transfers.extraction.part import Bench
 from candid_provider.transfers.extraction.plan import Plan
 from candid_provider.transfers.extraction.publish import Ending, publish
+from candid_provider.transfers.output.manifest import replaced_by
 from candid_provider.transfers.progress import Log
 
 
@@ -72,7 +73,7 @@ class Run:
         self._extraction: Extraction | None = None
         self._stopped = False
 
-    def execute(self) -> Manifest:
+    def execute(self) -> ExtractManifest:
         """Read what is still to be read, and publish.
 
         :raises CandidConfigError: the directory is another task's; nothing was sent or written.
@@ -92,7 +93,7 @@ class Run:
         if self._extraction:
             self._extraction.stop()
 
-    def _follow(self, checkpoint: Checkpoint) -> Manifest:
+    def _follow(self, checkpoint: Checkpoint) -> ExtractManifest:
         plan = self._plan
         calls, readers = self._opened(checkpoint)
         bench = Bench(plan.directory, plan.format, checkpoint.generation, windows=len(calls) > 1)
@@ -143,9 +144,9 @@ class Run:
         if self._changes and self._changes.interval is None and mark is not None:
             self._changes.watermark.save(mark)
 
-    def _interval(self) -> list[str] | None:
+    def _interval(self) -> tuple[str, str] | None:
         span = self._changes.interval if self._changes else None
-        return [each.isoformat() for each in span] if span else None
+        return (span[0].isoformat(), span[1].isoformat()) if span else None
 
     def _checkpoint(self) -> Checkpoint:
         """Take up the checkpoint of an earlier try, or begin anew and remove what another run left unfinished."""

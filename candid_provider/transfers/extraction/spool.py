@@ -59,6 +59,11 @@ class Spool:
         if "file" in self.__dict__:
             self.file.close()
 
+    def whole(self) -> Path:
+        """Give a path at which all of it can be read, as long as it is open."""
+        self.file.seek(0)
+        return self.path or Path(f"/dev/fd/{self.file.fileno()}")
+
     def discard(self) -> None:
         """Close and remove the file."""
         self.close()

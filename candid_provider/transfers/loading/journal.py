@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.transfers.loading.outcomes import FAILED, Outcome, Outcomes
-from candid_provider.transfers.whole_file import is_local
+from candid_provider.transfers.output.directory import Directory
 
 FLUSH_EVERY = 2.0
 """Seconds for which outcomes may be in memory only, where files cannot grow."""
@@ -156,7 +155,6 @@ class LocalMedium:
     def add(self, lines: bytes) -> None:
         """Append some lines."""
         if self._descriptor is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(self._descriptor, lines)
         if self._sync:
@@ -171,50 +169,42 @@ class LocalMedium:
 
 
 class RemoteMedium:
-    """Numbered files in a folder of their own."""
+    """Numbered files in a directory of their own."""
 
     quick = False
 
-    def __init__(self, folder: ObjectStoragePath) -> None:
-        self._fs: Any = folder.fs
-        self._folder = folder.path.rstrip("/")
-        self._next = 0
+    def __init__(self, directory: Directory) -> None:
+        self._directory, self._next = directory, 0
 
     def read(self) -> Iterator[bytes]:
         """Read them in their order."""
-        for path in self._files():
-            self._next = int(path.rpartition("/")[2].partition(".")[0]) + 1
-            yield from self._fs.cat_file(path).splitlines(keepends=True)
+        for name in self._names():
+            self._next = int(name.partition(".")[0]) + 1
+            yield from self._directory.lines(name)
 
     def add(self, lines: bytes) -> None:
         """Write one more."""
-        self._fs.pipe_file(f"{self._folder}/{self._next:08d}.jsonl", lines)
+        self._directory.write(f"{self._next:08d}.jsonl", lines)
         self._next += 1
 
     def remove(self) -> None:
         """Delete them, the first one last: without it the others say nothing."""
-        for path in reversed(list(self._files())):
-            self._fs.rm_file(path)
+        self._directory.remove(reversed(self._names()))
 
-    def _files(self) -> Iterable[str]:
-        self._fs.invalidate_cache()
-        try:
-            listed = self._fs.ls(self._folder, detail=False)
-        except FileNotFoundError:
-            return []
-        return sorted(path for path in listed if path.endswith(".jsonl"))
+    def _names(self) -> list[str]:
+        return sorted(name for name in self._directory.sizes() if name.endswith(".jsonl"))
 
 
-def journal_in(folder: ObjectStoragePath, *, keyed: bool, concurrency: int) -> Journal:
-    """Make the journal of a load in the folder of its results.
+def journal_in(directory: Directory, *, keyed: bool, concurrency: int) -> Journal:
+    """Make the journal of a load in the directory of its results.
 
     :param keyed: a line whose fate is unknown can be looked up; if not, the journal names as few as it can.
     :param concurrency: how many lines are under way at a time.
     """
-    if is_local(folder):
-        return Journal(LocalMedium(Path(folder.path) / ".candid-journal.jsonl", sync=not keyed))
-    block = BLOCK if keyed else concurrency
-    return Journal(RemoteMedium(folder / ".candid-journal"), block=block, patience=FLUSH_EVERY if keyed else 0.0)
+    if directory.local:
+        return Journal(LocalMedium(directory.local / ".candid-journal.jsonl", sync=not keyed))
+    medium = RemoteMedium(Directory(directory.target / ".candid-journal"))
+    return Journal(medium, block=BLOCK if keyed else concurrency, patience=FLUSH_EVERY if keyed else 0.0)
 
 
 def _check_same(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:

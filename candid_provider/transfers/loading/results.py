@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 import msgspec
-from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.oauth.unreadable import UNREADABLE
 from candid_provider.transfers.loading.outcomes import CREATED, EXISTING, FAILED, UNKNOWN, Outcome, Outcomes
 from candid_provider.transfers.loading.source import Source
-from candid_provider.transfers.whole_file import is_local, whole_file
+from candid_provider.transfers.output.directory import Directory
+from candid_provider.transfers.output.hashing import Hashing
+from candid_provider.transfers.output.manifest import Part
+from candid_provider.transfers.output.owner import Owner
 
 SUMMARY = "summary.json"
 RESULTS = "results.jsonl"
@@ -23,37 +23,71 @@ REHEARSAL = "dry-run.jsonl"
 VERSION = 1
 
 
+class Summary(msgspec.Struct, kw_only=True):
+    """Describe a load without a word of its records.
+
+    :param resource: what was created.
+    :param route: method and route template of the creation.
+    :param owner: whose load it was.
+    :param input: SHA-256 of the lines.
+    :param lines: how many there were to load.
+    :param outcomes: how many had which outcome.
+    :param errors: how many had which error, by name.
+    :param not_sent: how many were left, because there were too many errors.
+    :param files: the files beside it.
+    """
+
+    version: int = VERSION
+    resource: str
+    route: str
+    owner: Owner
+    input: str
+    lines: int
+    outcomes: Mapping[str, int] = {}
+    errors: Mapping[str, int] = {}
+    not_sent: int = 0
+    files: Mapping[str, Part] = {}
+
+    def is_of_the_same(self, other: Summary) -> bool:
+        """Say whether another load is this one: tried again, not run again."""
+        return (self.resource, self.owner, self.input) == (other.resource, other.owner, other.input)
+
+
 class Results:
     """Write and read the files of one load.
 
-    :param folder: where they are.
+    :param directory: where they are.
     """
 
-    def __init__(self, folder: ObjectStoragePath) -> None:
-        self._folder = folder
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
         self.paths = {
-            "summary": str(folder / SUMMARY),
-            "results": str(folder / RESULTS),
-            "dead_letters": str(folder / DEAD_LETTERS),
-            "unknown": str(folder / UNKNOWN_LINES),
+            "summary": directory.url(SUMMARY),
+            "results": directory.url(RESULTS),
+            "dead_letters": directory.url(DEAD_LETTERS),
+            "unknown": directory.url(UNKNOWN_LINES),
         }
 
-    def summary(self) -> Mapping[str, Any] | None:
+    def summary(self, owner: Owner) -> Summary | None:
         """Read the summary of a load that came to its end; None if there is none.
 
-        :raises CandidConfigError: there is a file of that name that is no such summary.
+        :param owner: who means to write here.
+        :raises CandidConfigError: it is another task's, or no summary of a load.
         """
-        try:
-            found = msgspec.json.decode((self._folder / SUMMARY).read_bytes())
-        except FileNotFoundError:
+        content = self._directory.read(SUMMARY)
+        if content is None:
             return None
+        try:
+            found = msgspec.json.decode(content, type=Summary)
         except UNREADABLE:
             found = None
-        if isinstance(found, dict) and found.get("version") == VERSION and "of" in found:
-            return found
-        raise CandidConfigError(
-            f"results_path has a {SUMMARY} that is no summary of a load. Give another directory", field="results_path"
-        )
+        if found is None or found.version != VERSION:
+            field = self._directory.field
+            raise CandidConfigError(
+                f"{field} has a {SUMMARY} that is no summary of a load. Give another directory", field=field
+            )
+        owner.check(found.owner, self._directory.field)
+        return found
 
     def resume(self, source: Source, outcomes: Outcomes, *, existing_accepted: bool) -> set[int]:
         """Take over what needs no second try: records that are there, and those whose fate a person has to find out.
@@ -66,7 +100,7 @@ class Results:
         final = {CREATED, UNKNOWN, EXISTING} if existing_accepted else {CREATED, UNKNOWN}
         decode = msgspec.json.Decoder(Outcome).decode
         late = set()
-        for outcome in map(decode, self._lines(RESULTS)):
+        for outcome in map(decode, self._directory.lines(RESULTS)):
             number = source.number_of(outcome.file, outcome.line)
             if number is None or number in outcomes:
                 continue
@@ -78,57 +112,40 @@ class Results:
 
     def forget(self) -> None:
         """Delete what an earlier load left here, its summary first."""
-        for name in (SUMMARY, RESULTS, DEAD_LETTERS, UNKNOWN_LINES):
-            (self._folder / name).unlink(missing_ok=True)
+        self._directory.remove((SUMMARY, RESULTS, DEAD_LETTERS, UNKNOWN_LINES))
 
-    def write(
-        self,
-        source: Source,
-        outcomes: Outcomes,
-        is_error: Callable[[str], bool],
-        about: Mapping[str, Any],
-    ) -> None:
+    def write(self, source: Source, outcomes: Outcomes, is_error: Callable[[str], bool], summary: Summary) -> None:
         """Write all files; each appears whole, and the summary last.
 
         :param source: the input.
         :param outcomes: what became of its lines.
         :param is_error: says whether an outcome is an error.
-        :param about: what the summary says besides.
+        :param summary: gets to know the files.
         """
 
         def dead(kind: str) -> bool:
             return is_error(kind) and kind != UNKNOWN
 
-        files = {
+        summary.files = {
             "results": self._write(RESULTS, outcomes.lines()),
             "dead_letters": self._write(DEAD_LETTERS, _lines_of(source, outcomes, dead)),
             "unknown": self._write(UNKNOWN_LINES, _lines_of(source, outcomes, lambda kind: kind == UNKNOWN)),
         }
-        summary = {"version": VERSION, **about, "files": files}
         self._write(SUMMARY, [msgspec.json.format(msgspec.json.encode(summary)) + b"\n"])
 
     def write_rehearsal(self, outcomes: Outcomes) -> str:
         """Write what a dry run has found, and give the file's path."""
         self._write(REHEARSAL, outcomes.lines())
-        return str(self._folder / REHEARSAL)
+        return self._directory.url(REHEARSAL)
 
-    def _write(self, name: str, lines: Iterable[bytes]) -> dict[str, Any]:
-        digest, rows, nbytes = hashlib.sha256(), 0, 0
-        target = self._folder / name
-        with whole_file(target.path if is_local(target) else target) as file:
+    def _write(self, name: str, lines: Iterable[bytes]) -> Part:
+        rows = 0
+        with self._directory.writing(name) as file:
+            hashing = Hashing(file)
             for line in lines:
-                file.write(line)
-                digest.update(line)
-                rows, nbytes = rows + 1, nbytes + len(line)
-        return {"name": name, "rows": rows, "bytes": nbytes, "sha256": digest.hexdigest()}
-
-    def _lines(self, name: str) -> Iterator[bytes]:
-        try:
-            target: Any = self._folder / name
-            with target.open("rb") as file:
-                yield from file
-        except FileNotFoundError:
-            return
+                hashing.write(line)
+                rows += 1
+        return Part(name, rows, hashing.length, hashing.digest)
 
 
 def _lines_of(source: Source, outcomes: Outcomes, wanted: Callable[[str], bool]) -> Iterator[bytes]:

@@ -16,9 +16,11 @@ from candid_provider.transfers.loading.journal import journal_in
 from candid_provider.transfers.loading.load import Load, Tolerance
 from candid_provider.transfers.loading.models import Model
 from candid_provider.transfers.loading.outcomes import INVALID, KINDS, Outcomes
-from candid_provider.transfers.loading.results import Results
-from candid_provider.transfers.loading.source import Source, located
+from candid_provider.transfers.loading.results import Results, Summary
+from candid_provider.transfers.loading.source import Source
 from candid_provider.transfers.loading.survey import invalid, record_of, survey
+from candid_provider.transfers.output.directory import Directory
+from candid_provider.transfers.output.owner import Owner
 from candid_provider.transfers.progress import Progress
 
 
@@ -29,8 +31,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
     :param path: the input.
     :param results_path: where its results go.
     :param params: query parameters of each creation.
-    :param owner: whose load it is: DAG, task and map index.
-    :param run_id: in which DAG run.
+    :param owner: whose load it is.
     :param concurrency: lines under way at a time.
     :param tolerance: when to stop.
     :param progress: where progress is logged.
@@ -44,8 +45,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
         path: str | ObjectStoragePath,
         results_path: str | ObjectStoragePath,
         params: Mapping[str, Any],
-        owner: Mapping[str, Any],
-        run_id: str | None,
+        owner: Owner,
         concurrency: int,
         tolerance: Tolerance,
         progress: Progress,
@@ -54,18 +54,18 @@ class Session(contextlib.AbstractContextManager["Session"]):
         if unknown := sorted(set(params) - set(self._creation.params)):
             known = ", ".join(self._creation.params) or "none"
             raise CandidConfigError(f"query: {unknown[0]} is not known. Known: {known}", field="query")
-        self._folder = located(results_path, "results_path")
+        self._directory = Directory(results_path, "results_path")
         self._source = Source(path)
-        if self._folder.path.rstrip("/") in self._source.folders:
+        if self._directory.target.path.rstrip("/") in self._source.folders:
             raise CandidConfigError(
                 "results_path is where the input is, and results would be loaded. Give another directory",
                 field="results_path",
             )
-        self._params, self._owner, self._run_id = params, owner, run_id
+        self._params, self._owner = params, owner
         self._tolerance, self._progress = tolerance, progress
-        self._results, self._outcomes = Results(self._folder), Outcomes()
-        self._journal = journal_in(self._folder, keyed=bool(self._creation.key), concurrency=concurrency)
-        self._about: dict[str, Any] = {}
+        self._results, self._outcomes = Results(self._directory), Outcomes()
+        self._journal = journal_in(self._directory, keyed=bool(self._creation.key), concurrency=concurrency)
+        self._summary = self._summed_up(0, "")
         self.gave_up = ""
 
     def prepared(self) -> Load:
@@ -73,10 +73,8 @@ class Session(contextlib.AbstractContextManager["Session"]):
 
         :raises CandidConfigError: the input cannot be loaded, or ``results_path`` is of another load.
         """
-        count, digest = survey(self._source, self._creation, self._outcomes)
-        of = {"resource": self._creation.name, "owner": self._owner, "input": digest}
-        self._about = {"of": of, "run_id": self._run_id, "route": f"POST {self._creation.path}", "lines": count}
-        begun = self._resumed(of)
+        self._summary = self._summed_up(*survey(self._source, self._creation, self._outcomes))
+        begun = self._resumed()
         self._progress.since(records=len(self._outcomes))
         return Load(
             self._source,
@@ -87,35 +85,26 @@ class Session(contextlib.AbstractContextManager["Session"]):
             progress=self._progress,
         )
 
-    def _resumed(self, of: Mapping[str, Any]) -> set[int]:
+    def _resumed(self) -> set[int]:
         """Take over what is known of this load; the numbers of the lines that may have been sent."""
-        before = self._results.summary()
-        if before and before["of"].get("owner") != self._owner:
-            raise CandidConfigError(
-                "results_path holds the results of another task. Give each task one of its own", field="results_path"
-            )
+        before = self._results.summary(self._owner)
+        task = {"dag_id": self._owner.dag_id, "task_id": self._owner.task_id, "map_index": self._owner.map_index}
+        of = {"resource": self._creation.name, "owner": task, "input": self._summary.input}
         begun = self._journal.resume(of, self._outcomes)
-        again = before is not None and before["of"] == of and before["run_id"] == self._run_id
         late = set[int]()
-        if begun is not None or again:
+        if begun is not None or (before and before.is_of_the_same(self._summary)):
             accepted = self._tolerance.existing_accepted
             late = self._results.resume(self._source, self._outcomes, existing_accepted=accepted)
         else:
             self._results.forget()
         if begun is None:
-            self._open(of)
+            self._directory.make()
+            self._journal.open(of)
         return late | (begun or set())
 
-    def _open(self, of: Mapping[str, Any]) -> None:
-        try:
-            self._journal.open(of)
-            return
-        except OSError as error:
-            problem = error.strerror or type(error).__name__
-        raise CandidConfigError(
-            f"results_path: {self._folder} cannot be written ({problem}). Give a directory the worker may write to",
-            field="results_path",
-        )
+    def _summed_up(self, lines: int, digest: str) -> Summary:
+        name, route = self._creation.name, f"POST {self._creation.path}"
+        return Summary(resource=name, route=route, owner=self._owner, input=digest, lines=lines)
 
     def rehearsed(self) -> dict[str, Any]:
         """Check each line against the SDK's model, write down what is wrong, and sum up; nothing is sent.
@@ -123,8 +112,8 @@ class Session(contextlib.AbstractContextManager["Session"]):
         :raises CandidConfigError: the input cannot be loaded, or the SDK is not installed.
         """
         model = Model(self._creation)
-        count, _ = survey(self._source, self._creation, self._outcomes)
-        self._about = {"lines": count}
+        self._summary = self._summed_up(*survey(self._source, self._creation, self._outcomes))
+        count = self._summary.lines
         for line in self._source:
             if not line.blank and line.number not in self._outcomes and (found := model.faults(line)):
                 name = self._creation.external_id(self._creation.key_of(record_of(line.content)))
@@ -150,19 +139,16 @@ class Session(contextlib.AbstractContextManager["Session"]):
 
     def finished(self) -> dict[str, Any]:
         """Put the results in place, forget the journal, and sum up."""
-        counts = {kind: self._outcomes.counts[kind] for kind in KINDS if self._outcomes.counts[kind]}
-        found = {"outcomes": counts, "errors": self._errors(), "not_sent": self._about["lines"] - len(self._outcomes)}
-        self._results.write(self._source, self._outcomes, self._tolerance.is_error, {**self._about, **found})
+        summary, counts = self._summary, self._outcomes.counts
+        summary.outcomes = {kind: counts[kind] for kind in KINDS if counts[kind]}
+        summary.errors, summary.not_sent = self._errors(), summary.lines - len(self._outcomes)
+        self._results.write(self._source, self._outcomes, self._tolerance.is_error, summary)
         self._journal.remove()
-        self._progress.done(records=len(self._outcomes), **counts)
+        self._progress.done(records=len(self._outcomes), **summary.outcomes)
         if self._tolerance.exceeded(self._outcomes, at_end=True):
             self.gave_up = self._too_many(self._results.paths["results"])
-        return {
-            "resource": self._creation.name,
-            "lines": self._about["lines"],
-            **found,
-            **self._results.paths,
-        }
+        counted = ("resource", "lines", "outcomes", "errors", "not_sent")
+        return {**{name: getattr(summary, name) for name in counted}, **self._results.paths}
 
     def _errors(self) -> dict[str, int]:
         return {name: count for name, count in sorted(self._outcomes.errors.items()) if count}
@@ -173,7 +159,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
             ", ".join(f"{n} {name}" for name, n in self._errors().items()),
         )
         return (
-            f"{errors} of {self._about['lines']} lines are errors ({told}), more than max_errors or max_error_rate"
+            f"{errors} of {self._summary.lines} lines are errors ({told}), more than max_errors or max_error_rate"
             f" allow. What became of each line is in {path}. Mend the cause and clear the"
             " task: it sends what was not loaded"
         )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from candid_provider.exceptions import CandidConfigError
+from candid_provider.transfers.output.path import checked_path
 
 ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 """What is loaded from a directory; anything else in it, such as a manifest, is left alone."""
@@ -45,7 +46,7 @@ class Source:
     """
 
     def __init__(self, path: str | ObjectStoragePath) -> None:
-        target = located(path, "path")
+        target = checked_path(path)
         self._fs: Any = target.fs
         self.files = _files(self._fs, target)
         self.folders = {os.path.dirname(file) for file in self.files}
@@ -85,34 +86,6 @@ class Source:
         """Say which number a line has, once all have been read; None for a file that is not there."""
         first = self.firsts.get(file)
         return None if first is None else first + line - 1
-
-
-def located(path: str | ObjectStoragePath, field: str) -> ObjectStoragePath:
-    """Check a path that a user gave.
-
-    :param field: the argument's name.
-    :raises CandidConfigError: it is relative, holds ``..``, or there is no file system for it.
-    """
-    text = str(path)
-    if ".." in text.replace("\\", "/").split("/"):
-        raise CandidConfigError(f"{field} has '..' in it. Give it without", field=field)
-    if "://" not in text and not os.path.isabs(text):
-        raise CandidConfigError(
-            f"{field} is relative, and workers have no common directory. Give an absolute path or a URL such as"
-            " s3://bucket/key",
-            field=field,
-        )
-    try:
-        target = path if isinstance(path, ObjectStoragePath) else ObjectStoragePath(path)
-        _ = target.fs
-    except (ValueError, ImportError) as error:
-        problem = type(error).__name__
-    else:
-        return target
-    raise CandidConfigError(
-        f"{field}: no file system for its scheme ({problem}). Install the Airflow provider that brings it",
-        field=field,
-    )
 
 
 def _files(fs: Any, target: ObjectStoragePath) -> Sequence[str]:

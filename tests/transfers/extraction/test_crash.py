@@ -18,11 +18,10 @@ from candid_provider.api.call import send_page
 from candid_provider.emulator import Emulator
 from candid_provider.hooks.candid import CandidHook
 from candid_provider.transfers.extraction.checkpoint import CheckpointStore
-from candid_provider.transfers.extraction.directory import Directory
-from candid_provider.transfers.extraction.manifest import Owner
 from candid_provider.transfers.extraction.plan import plan
 from candid_provider.transfers.extraction.run import Run
-from candid_provider.transfers.extraction.spool import Spool
+from candid_provider.transfers.output.directory import Directory
+from candid_provider.transfers.output.owner import Owner
 from tests.conftest import Connect
 from tests.transfers.extraction.conftest import PAGE, extract, ids, operator
 
@@ -52,9 +51,9 @@ class Mortal(Directory):
         with self._living():
             super().write(name, content, private=private)
 
-    def adopt(self, spool: Spool, name: str) -> None:
+    def adopt(self, file: Path, name: str) -> None:
         with self._living():
-            super().adopt(spool, name)
+            super().adopt(file, name)
 
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[IO[bytes]]:

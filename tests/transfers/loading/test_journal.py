@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.transfers.loading.journal import BLOCK, Journal, LocalMedium, RemoteMedium, journal_in
 from candid_provider.transfers.loading.outcomes import CREATED, FAILED, REFUSED, Outcome, Outcomes
+from candid_provider.transfers.output.directory import Directory
 
 OF = {"resource": "encounters", "input": "abc"}
 Make = Callable[[], Journal]
@@ -21,8 +21,8 @@ Make = Callable[[], Journal]
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """Makes the journal anew, as the next process does."""
     if request.param == "local":
-        return lambda: Journal(LocalMedium(tmp_path / "results" / "journal", sync=True))
-    return lambda: Journal(RemoteMedium(ObjectStoragePath(f"memory://{tmp_path.name}/journal")), patience=60.0)
+        return lambda: Journal(LocalMedium(tmp_path / "journal", sync=True))
+    return lambda: Journal(RemoteMedium(Directory(f"memory://{tmp_path.name}/journal")), patience=60.0)
 
 
 @pytest.fixture
@@ -112,8 +112,8 @@ def test_a_first_line_that_was_cut_short_is_no_journal(tmp_path: Path, outcomes:
 
 def test_outcomes_wait_for_company_where_files_cannot_grow(tmp_path: Path) -> None:
     now = 0.0
-    folder = ObjectStoragePath(f"memory://{tmp_path.name}/journal")
-    journal = Journal(RemoteMedium(folder), patience=2.0, clock=lambda: now)
+    directory = Directory(f"memory://{tmp_path.name}/journal")
+    journal = Journal(RemoteMedium(directory), patience=2.0, clock=lambda: now)
 
     async def work() -> None:
         nonlocal now
@@ -122,12 +122,12 @@ def test_outcomes_wait_for_company_where_files_cannot_grow(tmp_path: Path) -> No
             await journal.note(number, outcome(number))
 
     asyncio.run(work())
-    assert len(folder.fs.ls(folder.path)) == 5
+    assert len(directory.sizes()) == 5
 
 
 def test_lines_are_named_one_by_one_where_it_costs_nothing_or_has_to_be(tmp_path: Path) -> None:
     def block(path: str, *, keyed: bool) -> int:
-        return journal_in(ObjectStoragePath(path), keyed=keyed, concurrency=8).block
+        return journal_in(Directory(path), keyed=keyed, concurrency=8).block
 
     assert block(str(tmp_path), keyed=True) == block(str(tmp_path), keyed=False) == 1
     assert (block("memory://x", keyed=True), block("memory://x", keyed=False)) == (BLOCK, 8)

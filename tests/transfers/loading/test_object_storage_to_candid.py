@@ -343,9 +343,9 @@ def test_results_of_another_task_are_left_alone(desk: Desk) -> None:
     desk.load(encounters(1))
     before = desk.lines("results.jsonl")
     summary = json.loads((desk.results / "summary.json").read_bytes())
-    summary["of"]["owner"]["task_id"] = "another"
+    summary["owner"]["task_id"] = "another"
     (desk.results / "summary.json").write_text(json.dumps(summary))
-    with pytest.raises(AirflowFailException, match="results_path holds the results of another task"):
+    with pytest.raises(AirflowFailException, match="results_path holds the output of another task"):
         desk.load(encounters(2))
     assert desk.lines("results.jsonl") == before
     assert desk.sent() == 1

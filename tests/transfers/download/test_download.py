@@ -17,9 +17,10 @@ import pytest
 
 from candid_provider.api.storage_client import StorageClient
 from candid_provider.exceptions import CandidConfigError, CandidUnavailableError
-from candid_provider.transfers.download import Fetched, fetch, spooled
+from candid_provider.transfers.download import Fetched, fetch
+from candid_provider.transfers.download.spool import spooled
 from tests.api.storage import Storage, serving
-from tests.transfers.test_whole_file import store
+from tests.transfers.output.test_whole_file import store
 
 __all__ = ["store"]
 

@@ -10,7 +10,8 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow.sdk.io import attach  # noqa: TID251 - how a deployment adds a file system
 
 from candid_provider.exceptions import CandidConfigError
-from candid_provider.transfers.whole_file import check_directory, whole_file
+from candid_provider.transfers.output.directory import Directory
+from candid_provider.transfers.output.whole_file import whole_file
 
 
 def write_and_stop(path: str) -> None:
@@ -47,12 +48,14 @@ def test_a_path_object_is_a_path(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_made_and_tried(tmp_path: Path) -> None:
-    check_directory(str(tmp_path / "deep" / "er"))
+    Directory(str(tmp_path / "deep" / "er")).make()
     assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "er"]
     assert list((tmp_path / "deep" / "er").iterdir()) == []
     (tmp_path / "file").touch()
-    with pytest.raises(CandidConfigError, match=r"^path: .* cannot be written to"):
-        check_directory(str(tmp_path / "file"))
+    with pytest.raises(CandidConfigError, match=r"^results_path is a file"):
+        Directory(str(tmp_path / "file"), "results_path")
+    with pytest.raises(CandidConfigError, match=r"^path: .* cannot be written"):
+        Directory(str(tmp_path / "file" / "deep")).make()
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candid_provider.transfers.tally import Tally
+from candid_provider.transfers.download.tally import Tally
 
 CELLS = st.text(alphabet="a ,\"\n\r'é🙂", max_size=6).map(lambda text: text.replace("\r", "\r\n"))
 

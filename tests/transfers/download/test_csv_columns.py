@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from candid_provider.exceptions import CandidConfigError, CandidUnavailableError
-from candid_provider.transfers.csv_columns import checked_columns, header_of, rewrite
+from candid_provider.transfers.download.csv_columns import checked_columns, header_of, rewrite
 
 SECRET = "Renée Marker"
 CONTENT = f'id,name,note\n1,"{SECRET}","two\nlines, ""quoted"""\n2,שירה,\n'
