@@ -106,6 +106,7 @@ class CandidExportToObjectStorageOperator(Connected):
         from candid_provider.hooks.candid import failing_for_good
         from candid_provider.transfers.download.csv_columns import checked_columns
         from candid_provider.transfers.download.manifest import manifest_of
+        from candid_provider.transfers.lineage import at_candid, note_lineage
         from candid_provider.transfers.output.directory import Directory
         from candid_provider.transfers.output.manifest import replaced_by, write
         from candid_provider.transfers.output.owner import owner_of
@@ -120,6 +121,8 @@ class CandidExportToObjectStorageOperator(Connected):
                 self._wait(pending, deadline)
             manifest = manifest_of(days, self._fetch(days, directory, columns), owner)
             place = write(directory, manifest, replaced)
+            source = at_candid(self.hook.get_conn().settings.candid_api, manifest.resource)
+            note_lineage(self.hook, source=source, target=str(directory))
         return {
             "resource": manifest.resource,
             "path": str(directory),

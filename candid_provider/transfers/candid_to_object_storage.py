@@ -110,7 +110,7 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
         from candid_provider.hooks.candid import failing_for_good
         from candid_provider.transfers.extraction.checkpoint import CheckpointStore
         from candid_provider.transfers.extraction.run import Run
-        from candid_provider.transfers.lineage import note_lineage
+        from candid_provider.transfers.lineage import at_candid, note_lineage
 
         with failing_for_good(), self.hook as hook:
             plan = self._plan(context)
@@ -127,7 +127,8 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
                 detailing=functools.partial(self._detailing, hook),
             )
             manifest = self._run.execute()
-            note_lineage(hook, client.settings.candid_api, plan.name, str(plan.directory))
+            source = at_candid(client.settings.candid_api, plan.name)
+            note_lineage(hook, source=source, target=str(plan.directory))
         return {
             "resource": manifest.resource,
             "path": str(plan.directory),

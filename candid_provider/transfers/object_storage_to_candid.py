@@ -98,6 +98,7 @@ class ObjectStorageToCandidOperator(RendersPrivately, Connected):
                     self._load = session.prepared()
                     asyncio.run(self._send(session, self._load))
                     summary = session.finished()
+                    self._note_lineage()
         if session.gave_up:
             raise AirflowFailException(session.gave_up)
         return summary
@@ -133,6 +134,13 @@ class ObjectStorageToCandidOperator(RendersPrivately, Connected):
             tolerance=Tolerance(self.max_errors, self.max_error_rate, self.existing == "accept"),
             progress=Progress(self.log),
         )
+
+    def _note_lineage(self) -> None:
+        from candid_provider.transfers.lineage import at_candid, note_lineage
+
+        with self.hook as hook:
+            target = at_candid(hook.get_conn().settings.candid_api, self.resource)
+            note_lineage(hook, source=str(self.path), target=target)
 
     async def _send(self, session: Session, load: Load) -> None:
         async with await self.hook.get_async_conn() as client:
