@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from candid_provider.api.call import Call
+    from candid_provider.api.feeds import Feed
     from candid_provider.hooks.candid import CandidHook
     from candid_provider.transfers.extraction.feed import Detailer
     from candid_provider.transfers.extraction.plan import Plan
@@ -47,8 +48,9 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
     :param detail: path of a GET with placeholders, such as ``/api/patient-ar/v1/invoice-itemization/{claim_id}``: its
         answer for each row is written in place of the row, in the rows' order. Rows for which Candid refuses it are
         listed in files of their own, which the manifest names.
-    :param incremental: only what changed since the last run, by the resource's own change feed; in a backfill and
-        while a DAG catches up, what changed in the run's data interval.
+    :param incremental: only what changed since the last run, by the resource's own change feed, or by one given here,
+        such as ``ServiceDates(days=90)`` of ``candid_provider.api.event_feeds``; in a backfill and while a DAG
+        catches up, what changed in the run's data interval.
     :param watermark: a file that keeps where the next run goes on; by default the state of the task's outlet asset
         (Airflow 3.3) or a Variable. It moves on when the manifest is complete.
     :param candid_conn_id: id of a connection of type ``candid``.
@@ -83,7 +85,7 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
         part_bytes: int = 256_000_000,
         detail: str | None = None,
         parallel_windows: int = 1,
-        incremental: bool = False,
+        incremental: bool | Feed = False,
         watermark: str | ObjectStoragePath | None = None,
         candid_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
@@ -123,7 +125,7 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
                 key,
                 store,
                 self.log,
-                changes=self._changes(plan, context) if plan.incremental else None,
+                changes=self._changes(plan, context) if plan.feed else None,
                 detailing=functools.partial(self._detailing, hook),
             )
             manifest = self._run.execute()
@@ -166,10 +168,9 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
         from candid_provider.transfers.extraction.run import Changes
         from candid_provider.transfers.watermark import interval_of, subject_of, watermark_for
 
-        assert plan.resource
-        feed = plan.resource.changes()
-        subject = subject_of(plan.name, feed, plan.call)
-        return Changes(feed, watermark_for(context, subject, place=self.watermark), interval_of(context))
+        assert plan.feed
+        subject = subject_of(plan.name, plan.feed, plan.call)
+        return Changes(plan.feed, watermark_for(context, subject, place=self.watermark), interval_of(context))
 
     def _detailing(self, hook: CandidHook, route: str) -> Detailer:
         from candid_provider.transfers.extraction.details import Details

@@ -19,6 +19,7 @@ from candid_provider.transfers.output.directory import Directory
 from candid_provider.transfers.output.owner import Owner
 
 if TYPE_CHECKING:
+    from candid_provider.api.feeds import Feed
     from candid_provider.api.resources import Resource
 
 PART_BYTES = 256_000_000
@@ -33,6 +34,7 @@ class Plan:
     :param call: the first call, or the whole of which windows are cut.
     :param calls: the first call of each stream.
     :param detail: route of the details, without the method.
+    :param feed: how changes are read; None reads the whole listing.
     """
 
     name: str
@@ -47,7 +49,7 @@ class Plan:
     part_bytes: int
     at_once: int
     detail: str | None
-    incremental: bool
+    feed: Feed | None
     owner: Owner
 
     def identity(self, key: bytes) -> str:
@@ -62,7 +64,7 @@ class Plan:
             self.call.body,
             [call.query for call in self.calls],
             self.detail,
-            self.incremental,
+            self.feed,
             str(self.directory),
             [self.format_name, self.compression, self.part_rows, self.part_bytes],
             self.owner,
@@ -89,7 +91,7 @@ def plan(
     part_bytes: int,
     detail: str | None,
     parallel_windows: int,
-    incremental: bool,
+    incremental: bool | Feed,
     owner: Owner,
 ) -> Plan:
     """Check an operator's arguments.
@@ -97,8 +99,7 @@ def plan(
     :raises CandidConfigError: one is wrong; names the argument and the next step.
     """
     row, call = _checked_call(resource, query, path_params, json)
-    if incremental:
-        _check_incremental(row, parallel_windows)
+    feed = _feed(row, incremental, parallel_windows) if incremental is not False else None
     answers = f"GET {route_of(detail)}" if detail else call.route
     return Plan(
         name=resource if isinstance(resource, str) else call.route,
@@ -113,7 +114,7 @@ def plan(
         part_bytes=_at_least("part_bytes", part_bytes, SMALLEST_PART),
         at_once=parallel_windows,
         detail=detail,
-        incremental=incremental,
+        feed=feed,
         owner=owner,
     )
 
@@ -143,16 +144,22 @@ def _call(
     return row, row.call(query, path_params, json)
 
 
-def _check_incremental(row: Resource | None, parallel_windows: int) -> None:
+def _feed(row: Resource | None, incremental: bool | Feed, parallel_windows: int) -> Feed:
     if row is None:
         raise CandidConfigError(
             "incremental: a call of your own has no change feed. Give the name of a resource", field="incremental"
         )
-    row.changes()
+    if incremental is not True and not hasattr(incremental, "open"):
+        raise CandidConfigError(
+            "incremental is neither True nor a change feed. Give True, or such as"
+            " candid_provider.api.event_feeds.ServiceDates(days=90)",
+            field="incremental",
+        )
     if parallel_windows != 1:
         raise CandidConfigError(
             "parallel_windows: a change feed is read in one go. Leave it at 1", field="parallel_windows"
         )
+    return row.changes(None if isinstance(incremental, bool) else incremental)
 
 
 def _at_least(name: str, value: object, least: int) -> int:

@@ -22,8 +22,8 @@ from tests.benchmarks.token.clients import CLIENT_ID, CLIENT_SECRET, static_head
 
 ENCOUNTERS = "/api/encounters/v4"
 PAGE = 100
-SINCE, UNTIL = "2026-02-13", "2026-03-14"
-"""The emulator's world: 30 days of service."""
+SINCE, UNTIL = "2026-02-01", "2026-03-31"
+"""They hold all days of the emulator's world."""
 
 Extract = Callable[[], int]
 Page = dict[str, Any]

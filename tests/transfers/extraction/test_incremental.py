@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from candid_provider.emulator import Emulator
+from candid_provider.api.event_feeds import EncounterEvents, ServiceDates
+from candid_provider.emulator import Emulator, EmulatorConfig, running
 from tests.conftest import Connect
+from tests.emulator.conftest import connected
 from tests.transfers.extraction.conftest import extract, ids, manifest, rows
 from tests.transfers.extraction.test_resume import fail_once_at
+from tests.transfers.loading.conftest import encounter
 
 SCAN = "GET /patients/v1/updates/scan"
 ITEMIZE = "/api/patient-ar/v1/invoice-itemization/{claim_id}"
@@ -59,7 +63,34 @@ def test_encounters_are_asked_for_by_their_events(candid: Emulator, connect: Con
     assert len(set(ids(first))) == 420
     second = changes(2, tmp_path, resource="encounters")
     assert manifest(second)["detail"] == "GET /api/encounters/v4/{encounter_id}"
-    assert rows(second) == []  # what happened since: feeds have tests of their own
+    assert rows(second) == []
+
+
+def test_the_encounter_that_was_created_since_comes_and_no_other(connect: Connect, tmp_path: Path) -> None:
+    now = EmulatorConfig(as_of=datetime.now(UTC), speed=1.0, encounters=20, patients=10, days=2)
+    with running(now) as emulator:
+        connect(host=emulator.url)
+        arguments: Any = {"resource": "encounters", "incremental": EncounterEvents(lag=0.0)}
+        changes(1, tmp_path, **arguments)
+        with connected(emulator) as http:
+            created = http.post("/api/encounters/v4", json=encounter("visit-new")).json()
+        second = changes(2, tmp_path, **arguments)
+        assert created["encounter_id"] in ids(second)
+        assert ids(changes(3, tmp_path, **arguments)) == []
+
+
+def test_the_last_days_of_service_can_be_read_anew_in_each_run(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    for run in (1, 2):
+        found = changes(run, tmp_path, resource="encounters", incremental=ServiceDates(days=4000))
+        assert len(set(ids(found))) == len(ids(found)) == 420
+
+
+def test_what_is_no_change_feed_is_refused(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    with pytest.raises(AirflowFailException, match="incremental is neither True nor a change feed"):
+        changes(1, tmp_path, resource="encounters", incremental="yes")
+    assert candid.requests() == []
 
 
 def test_a_listing_without_changes_says_so(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
