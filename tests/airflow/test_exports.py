@@ -32,7 +32,8 @@ def test_the_triggerer_waits_and_a_worker_fetches(deployment: Deployment, tmp_pa
     assert [part["bytes"] for part in manifest["parts"]] == [
         (tmp_path / "exports" / part["name"]).stat().st_size for part in manifest["parts"]
     ]
-    assert manifest["owner"] == {"dag_id": "candid_exported", "task_id": "export", "map_index": -1}
+    owner = {"dag_id": "candid_exported", "task_id": "export", "run_id": task["dag_run_id"], "map_index": -1}
+    assert manifest["owner"] == owner
     # Both windows before the task defers, the second until it is there, both when it resumes, and to fetch them.
     assert emulator.stats()["requests"][EXPORTS] - counts.get(EXPORTS, 0) == 2 + 2 + 2 + 2
     assert "not yet (ExportNotYetAvailableError)" in log
