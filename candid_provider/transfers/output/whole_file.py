@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
@@ -66,15 +68,35 @@ def unwritable(target: object, problem: str, field: str) -> CandidConfigError:
 @contextlib.contextmanager
 def _beside(target: Path, private: bool) -> Iterator[IO[bytes]]:
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(target)
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:
+            _lock(file)
             yield file
-        Path(name).chmod(0o600 if private else 0o666 & ~_umask())
-        Path(name).replace(target)
+            file.flush()
+            Path(name).chmod(0o600 if private else 0o666 & ~_umask())
+            Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what killed processes had written of this file: nobody holds its lock any more."""
+    for part in target.parent.glob(f".{glob.escape(target.name)}.????????.part"):
+        with contextlib.suppress(OSError), part.open("rb") as file:
+            if _lock(file):
+                part.unlink()
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock a file until it is closed; not every network file system can, and no other one is at stake."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import fsspec
@@ -33,6 +35,30 @@ def test_while_it_is_written_nobody_else_can_read_it(tmp_path: Path) -> None:
         file.write(b"one")
         (part,) = tmp_path.iterdir()
         assert part.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_killed_process_had_written_goes_with_the_next_try(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    if os.fork() == 0:
+        with whole_file(str(target)) as file:
+            file.write(b"half")
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.wait()
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"half"]
+    with whole_file(str(target)) as file:
+        file.write(b"whole")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"whole"]
+
+
+def test_what_somebody_else_is_writing_stays(tmp_path: Path) -> None:
+    target = str(tmp_path / "file")
+    with whole_file(target) as one:
+        one.write(b"one")
+        with whole_file(target) as other:
+            other.write(b"other")
+        assert Path(target).read_bytes() == b"other"
+    assert Path(target).read_bytes() == b"one"
 
 
 def test_a_file_url_is_a_local_file(tmp_path: Path) -> None:
