@@ -194,6 +194,12 @@ async def asend(client: CandidAsyncClient, call: Call) -> Any:
     return await aexchange(client, call, _read_json)
 
 
+async def asend_page(client: CandidAsyncClient, call: Call) -> Page:
+    """Send the call for one page of a listing without holding the event loop; else as :func:`send_page`."""
+    page: Page = await aexchange(client, call, _reader(call))
+    return page
+
+
 async def asend_raw(client: CandidAsyncClient, call: Call) -> msgspec.Raw:
     """Send a call and give its answer as the JSON text that came, without holding the event loop."""
     return await aexchange(client, call, _read_raw)

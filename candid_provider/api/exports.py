@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from candid_provider.api.call import Call
-from candid_provider.api.waiting import Conditions
+from candid_provider.api.outcome import Conditions
 from candid_provider.exceptions import CandidConfigError, CandidUnavailableError
 
 PATH = "/api/exports/v3"

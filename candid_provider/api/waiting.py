@@ -7,59 +7,21 @@ clock: it yields None to have the question asked and seconds to have them slept 
 from __future__ import annotations
 
 import asyncio
-import enum
 import itertools
 import logging
 import random
+import re
 import time
-from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from candid_provider.exceptions import CandidError, CandidJobFailedError, signs_of
+from candid_provider.api.outcome import Conditions, Outcome, Verdict
+from candid_provider.exceptions import CandidError, CandidJobFailedError
 
 log = logging.getLogger("candid_provider.api")
 
-Sign = str | int
-Steps = Generator["float | None", "CandidError | None", "Ending"]
-
-
-class Outcome(enum.StrEnum):
-    """Say how a wait ended, or that it has not."""
-
-    PENDING = "pending"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    TIMEOUT = "timeout"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
-    """Say what an answer means; an error by its name at Candid (``ExportNotYetAvailableError``) or HTTP status.
-
-    What is listed nowhere is pending if a retry can help (429, 5xx, no answer), so that an outage of Candid ends no
-    wait, and failed if not.
-
-    :param not_yet: errors that mean that it is not there yet.
-    :param failed: errors that mean that it will never be there; they go before ``not_yet``.
-    """
-
-    not_yet: tuple[Sign, ...] = ()
-    failed: tuple[Sign, ...] = ()
-
-    @property
-    def signs(self) -> frozenset[Sign]:
-        """All errors that say something: a call raises them at once (``Call.final``)."""
-        return frozenset((*self.not_yet, *self.failed))
-
-    def outcome(self, error: CandidError | None) -> Outcome:
-        """Judge an answer by the error it was, None for a good one."""
-        if error is None:
-            return Outcome.SUCCEEDED
-        signs = signs_of(error)
-        if not signs.isdisjoint(self.failed):
-            return Outcome.FAILED
-        return Outcome.PENDING if error.retryable or not signs.isdisjoint(self.not_yet) else Outcome.FAILED
+Steps = Generator["float | None", object, "Ending"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +48,16 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Say how a wait ended: after how many questions, and with which error if it did not end well."""
+    """Say how a wait ended: after how many questions, with which statuses, and with which error, if with one."""
 
     outcome: Outcome
     asked: int
     error: CandidError | None = None
+    statuses: Mapping[str, int] = field(default_factory=dict)
+
+    def summary(self, route: str) -> dict[str, Any]:
+        """Give what a task may return: names and counts."""
+        return {"outcome": str(self.outcome), "statuses": dict(self.statuses), "asked": self.asked, "route": route}
 
 
 def waiting(
@@ -102,25 +69,27 @@ def waiting(
     clock: Callable[[], float] = time.time,
     chance: Callable[[], float] = random.random,
 ) -> Steps:
-    """Wait until an answer means that it is there, or never will be, or time is up.
+    """Wait until an answer means that it is there, or never will be, or that somebody has to look, or time is up.
 
     After the deadline it is asked once more: who waits may have slept for long, as a stopped triggerer does.
 
     :param route: what is asked for, for the log.
     :param deadline: when to give up, in seconds since 1970; None: never.
     """
+    told = set[str]()
     for asked in itertools.count(1):
         begun = clock()
-        error = yield None
-        outcome = conditions.outcome(error)
-        if error is None or outcome is not Outcome.PENDING:
-            return Ending(outcome, asked, error)
+        verdict = conditions.verdict((yield None))
+        _tell(route, conditions, verdict.unknown - told)
+        told |= verdict.unknown
+        if verdict.outcome is not Outcome.PENDING:
+            return Ending(verdict.outcome, asked, verdict.error, verdict.statuses)
         left = float("inf") if deadline is None else deadline - begun
         if left <= 0:
-            return Ending(Outcome.TIMEOUT, asked, error)
-        pause = max(pace.pause(asked, chance()), getattr(error, "retry_after", None) or 0.0)
+            return Ending(Outcome.TIMEOUT, asked, verdict.error, verdict.statuses)
+        pause = max(pace.pause(asked, chance()), getattr(verdict.error, "retry_after", None) or 0.0)
         pause = min(pause, left)
-        log.info("%s: not yet (%s) after asking %d times; next in %.0f s", route, name_of(error), asked, pause)
+        log.info("%s: not yet (%s) after asking %d times; next in %.0f s", route, _state(verdict), asked, pause)
         yield pause
     raise AssertionError("count does not end")
 
@@ -128,22 +97,22 @@ def waiting(
 def wait(steps: Steps, ask: Callable[[], object], sleep: Callable[[float], None] = time.sleep) -> Ending:
     """Go through a wait's steps.
 
-    :param ask: sends the question; raises a ``CandidError`` for what the conditions judge.
+    :param ask: sends the question and gives its parsed answer; raises a ``CandidError`` in its place.
     """
-    error: CandidError | None = None
+    reply: object = None
     while True:
         try:
-            pause = steps.send(error)
+            pause = steps.send(reply)
         except StopIteration as end:
             return _ending(end)
-        error = None
+        reply = None
         if pause is not None:
             sleep(pause)
             continue
         try:
-            ask()
+            reply = ask()
         except CandidError as problem:
-            error = problem
+            reply = problem
 
 
 async def await_(
@@ -152,58 +121,93 @@ async def await_(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Ending:
     """Go through a wait's steps without holding the event loop; else as :func:`wait`."""
-    error: CandidError | None = None
+    reply: object = None
     while True:
         try:
-            pause = steps.send(error)
+            pause = steps.send(reply)
         except StopIteration as end:
             return _ending(end)
-        error = None
+        reply = None
         if pause is not None:
             await sleep(pause)
             continue
         try:
-            await ask()
+            reply = await ask()
         except CandidError as problem:
-            error = problem
+            reply = problem
 
 
 def event_of(ending: Ending, route: str) -> dict[str, Any]:
-    """Write an ending as a trigger's event: names and counts, nothing of an answer."""
+    """Write an ending as a trigger's event: names and counts, nothing else of an answer."""
     return {
         "status": str(ending.outcome),
         "route": route,
         "asked": ending.asked,
+        "statuses": dict(ending.statuses),
         "error": name_of(ending.error) if ending.error else None,
         "message": str(ending.error) if ending.error else None,
     }
 
 
-def require_success(event: object) -> None:
+def ending_of(event: object) -> Ending:
+    """Read a trigger's event again; the error comes as the message that it had.
+
+    :raises CandidJobFailedError: the event is missing or not one of ours.
+    """
+    known = (Outcome.SUCCEEDED, Outcome.NEEDS_PERSON, Outcome.FAILED, Outcome.TIMEOUT)
+    if not isinstance(event, dict) or event.get("status") not in known:
+        raise CandidJobFailedError("the wait ended without an event that says how. See the triggerer's log")
+    error = CandidJobFailedError(event["message"]) if event.get("message") else None
+    return Ending(Outcome(event["status"]), event.get("asked") or 0, error, event.get("statuses") or {})
+
+
+def require_success(event: object) -> Ending:
     """Go on only after an event that says so.
 
     :raises CandidJobFailedError: it failed, took too long, or the event is missing or not one of ours.
     """
-    status = event.get("status") if isinstance(event, dict) else None
-    if status == Outcome.SUCCEEDED:
-        return
-    if not isinstance(event, dict) or status not in (Outcome.FAILED, Outcome.TIMEOUT):
-        raise CandidJobFailedError("the wait ended without an event that says how. See the triggerer's log")
-    raise not_there(Outcome(status), str(event.get("route")), event.get("message"))
+    return successful(ending_of(event), str(event.get("route")) if isinstance(event, dict) else "")
 
 
-def not_there(outcome: Outcome, route: str, message: str | None) -> CandidJobFailedError:
+def successful(ending: Ending, route: str) -> Ending:
+    """Give an ending that is a success, or for a person to decide.
+
+    :raises CandidJobFailedError: it is neither.
+    """
+    if ending.outcome in (Outcome.SUCCEEDED, Outcome.NEEDS_PERSON):
+        return ending
+    raise not_there(ending, route)
+
+
+def not_there(ending: Ending, route: str) -> CandidJobFailedError:
     """Say that a wait was in vain."""
-    if outcome is Outcome.TIMEOUT:
+    last = str(ending.error) if ending.error else f"{_counts(ending.statuses)}"
+    if ending.outcome is Outcome.TIMEOUT:
         return CandidJobFailedError(
-            f"{route}: not there in time; raise timeout if it may still come. The last answer: {message}"
+            f"{route}: not there in time; raise timeout if it may still come. The last answer: {last}"
         )
-    return CandidJobFailedError(message or f"{route}: failed")
+    return CandidJobFailedError(str(ending.error) if ending.error else f"{route}: ended badly: {last}")
 
 
 def name_of(error: CandidError) -> str:
     """Name an error: as Candid does, else by its class."""
     return getattr(error, "error_name", None) or type(error).__name__
+
+
+def _state(verdict: Verdict) -> str:
+    return name_of(verdict.error) if verdict.error else _counts(verdict.statuses)
+
+
+def _counts(statuses: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in statuses.items()) or "nothing"
+
+
+def _tell(route: str, conditions: Conditions, unknown: frozenset[str] | set[str]) -> None:
+    """Log statuses that no condition names; what is not called a status might be a patient's."""
+    named = conditions.status_path.rpartition(".")[2].endswith("status")
+    for status in sorted(unknown):
+        shown = status if named and re.fullmatch(r"[A-Za-z][A-Za-z_-]{0,49}", status) else "not shown"
+        log.info("%s: a status that no condition names (%s): waiting on", route, shown)
 
 
 def _ending(end: StopIteration) -> Ending:

@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from candid_provider.api.call import Call, Page, asend, pages, send
-from candid_provider.api.client import CandidAsyncClient, CandidClient, tls_context
+from candid_provider.api.client import RETRY_DEADLINE, CandidAsyncClient, CandidClient, tls_context
 from candid_provider.api.limit import RateLimit
 from candid_provider.api.resources import call_of
 from candid_provider.api.settings import CandidSettings
@@ -74,14 +74,16 @@ class CandidHook(BaseHook):
         """
         return self._client
 
-    async def get_async_conn(self) -> CandidAsyncClient:
+    async def get_async_conn(self, *, retry_deadline: float = RETRY_DEADLINE) -> CandidAsyncClient:
         """Make an ``httpx.AsyncClient`` with managed auth; use it as an async context manager.
 
+        :param retry_deadline: seconds within which a call is sent again.
         :raises CandidConfigError: the connection is wrong; names the field and the fix.
         """
         settings = await self._aread_settings()
         await asyncio.to_thread(tls_context)
-        return CandidAsyncClient(settings, self._tokens(settings), limit=self._rate_limit)
+        tokens = self._tokens(settings)
+        return CandidAsyncClient(settings, tokens, limit=self._rate_limit, retry_deadline=retry_deadline)
 
     def async_client(self) -> CandidAsyncClient:
         """Make an ``httpx.AsyncClient`` like :meth:`get_async_conn`, from sync code, for an event loop of its own.

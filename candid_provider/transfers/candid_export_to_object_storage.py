@@ -144,7 +144,7 @@ class CandidExportToObjectStorageOperator(Connected):
     def _last_pending(self, days: Sequence[Window]) -> Window | None:
         """Find the last window that is not there yet, None if all are. One that is refused raises."""
         from candid_provider.api.exports import READINESS
-        from candid_provider.api.waiting import Outcome
+        from candid_provider.api.outcome import Outcome
         from candid_provider.exceptions import CandidError
 
         pending = None
@@ -152,7 +152,7 @@ class CandidExportToObjectStorageOperator(Connected):
             try:
                 self.hook.send(window.call)
             except CandidError as error:
-                if READINESS.outcome(error) is not Outcome.PENDING:
+                if READINESS.verdict(error).outcome is not Outcome.PENDING:
                     raise
                 pending = window
         return pending
@@ -160,7 +160,8 @@ class CandidExportToObjectStorageOperator(Connected):
     def _wait(self, window: Window, deadline: float) -> None:
         """Wait for a window here, or leave this process to wait for it in the triggerer."""
         from candid_provider.api.exports import READINESS
-        from candid_provider.api.waiting import Outcome, Pace, not_there, wait, waiting
+        from candid_provider.api.outcome import Outcome
+        from candid_provider.api.waiting import Pace, not_there, wait, waiting
 
         call = window.call
         if self.deferrable:
@@ -169,7 +170,7 @@ class CandidExportToObjectStorageOperator(Connected):
         steps = waiting(call.route, READINESS, pace, deadline=deadline)
         ending = wait(steps, lambda: self.hook.send(call))
         if ending.outcome is Outcome.TIMEOUT:
-            raise not_there(ending.outcome, call.route, str(ending.error))
+            raise not_there(ending, call.route)
         if ending.error:
             raise ending.error
 
@@ -181,8 +182,7 @@ class CandidExportToObjectStorageOperator(Connected):
             candid_conn_id=self.candid_conn_id,
             path=path,
             query=query,
-            not_yet=READINESS.not_yet,
-            failed=READINESS.failed,
+            conditions=READINESS,
             poll_interval=self.poll_interval,
             longest_interval=6 * self.poll_interval,
             deadline=deadline,

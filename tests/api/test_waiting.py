@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from candid_provider.api.outcome import Conditions, Outcome
 from candid_provider.api.waiting import (
-    Conditions,
     Ending,
-    Outcome,
     Pace,
     await_,
     event_of,
@@ -21,8 +20,6 @@ from candid_provider.api.waiting import (
     waiting,
 )
 from candid_provider.exceptions import (
-    CandidAuthError,
-    CandidConfigError,
     CandidError,
     CandidJobFailedError,
     CandidRateLimitError,
@@ -81,26 +78,6 @@ def waited(
     return end, clock.slept
 
 
-@pytest.mark.parametrize(
-    ("error", "outcome"),
-    [
-        (None, Outcome.SUCCEEDED),
-        (LATER, Outcome.PENDING),
-        (CandidRequestError("x", status_code=404), Outcome.PENDING),
-        (CandidRequestError("x", status_code=422, error_name="Odd"), Outcome.FAILED),
-        (NEVER, Outcome.FAILED),
-        (CandidUnavailableError("x", status_code=503), Outcome.PENDING),
-        (CandidUnavailableError("x"), Outcome.PENDING),
-        (CandidUnavailableError("x", retryable=False), Outcome.FAILED),
-        (CandidRateLimitError("x"), Outcome.PENDING),
-        (CandidAuthError("x"), Outcome.FAILED),
-        (CandidConfigError("x"), Outcome.FAILED),
-    ],
-)
-def test_an_error_means_later_or_never(error: CandidError | None, outcome: Outcome) -> None:
-    assert CONDITIONS.outcome(error) is outcome
-
-
 def test_what_is_there_is_not_waited_for() -> None:
     assert waited(None) == (Ending(Outcome.SUCCEEDED, 1), [])
 
@@ -140,6 +117,7 @@ def test_an_event_holds_names_and_counts() -> None:
         "status": "failed",
         "route": ROUTE,
         "asked": 2,
+        "statuses": {},
         "error": "Gone",
         "message": "never",
     }
@@ -162,5 +140,40 @@ def test_anything_but_a_success_fails(event: object, says: str) -> None:
         require_success(event)
 
 
-def test_a_success_goes_on() -> None:
-    require_success(event_of(Ending(Outcome.SUCCEEDED, 1), ROUTE))
+@pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.NEEDS_PERSON])
+def test_a_success_and_what_needs_a_person_go_on(outcome: Outcome) -> None:
+    ending = Ending(outcome, 3, statuses={"paid": 2})
+    event = event_of(ending, ROUTE)
+    assert require_success(event) == ending
+    assert ending.summary(ROUTE) == {"outcome": outcome, "statuses": {"paid": 2}, "asked": 3, "route": ROUTE}
+
+
+def test_a_status_that_no_condition_names_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    conditions = Conditions(status_path="claims.*.status", succeeded=["paid"])
+    answers = iter([["odd"], ["odd", "new"], ["odd", "paid"], ["paid"]])
+    clock = Clock()
+    with caplog.at_level("INFO"):
+        end = wait(
+            waiting(ROUTE, conditions, Pace(), clock=clock),
+            lambda: {"claims": [{"status": each} for each in next(answers)]},
+            clock.sleep,
+        )
+    assert (end.outcome, end.asked, end.statuses) == (Outcome.SUCCEEDED, 4, {"paid": 1})
+    told = [line for line in caplog.messages if "no condition names" in line]
+    assert [("(odd)" in line, "(new)" in line) for line in told] == [(True, False), (False, True)]
+    assert "not yet (1 other, 1 paid) after asking 3 times" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), [("patient.last_name", "Doe"), ("status", "Doe, Jane"), ("status", "M123456")]
+)
+def test_what_may_be_of_a_patient_is_not_logged(path: str, value: str, caplog: pytest.LogCaptureFixture) -> None:
+    answer: object = value
+    for name in reversed(path.split(".")):
+        answer = {name: answer}
+    conditions = Conditions(status_path=path, succeeded=["done"])
+    with caplog.at_level("DEBUG"):
+        end = wait(waiting(ROUTE, conditions, Pace(), deadline=0.0, clock=Clock()), lambda: answer)
+    assert (end.outcome, end.statuses) == (Outcome.TIMEOUT, {"other": 1})
+    assert "(not shown)" in caplog.text
+    assert value not in caplog.text + str(event_of(end, ROUTE))

@@ -27,7 +27,7 @@ def trigger(**changes: Any) -> CandidPollTrigger:
         "candid_conn_id": "candid_default",
         "path": PATH,
         "query": QUERY,
-        "not_yet": LATER,
+        "conditions": {"not_yet": LATER},
         "poll_interval": 0.01,
     }
     return CandidPollTrigger(**{**given, **changes})
@@ -59,7 +59,14 @@ def test_it_waits_until_it_is_there(candid: Emulator, connect: Connect, caplog: 
     with caplog.at_level(logging.INFO):
         event = run(trigger())
     logging.getLogger("candid_provider.api").removeHandler(moving)
-    assert event == {"status": "succeeded", "route": f"GET {PATH}", "asked": 7, "error": None, "message": None}
+    assert event == {
+        "status": "succeeded",
+        "route": f"GET {PATH}",
+        "asked": 7,
+        "statuses": {},
+        "error": None,
+        "message": None,
+    }
     text = caplog.text
     assert all(f"not yet ({name})" in text for name in LATER)
     assert "2026-03-09" not in text
@@ -83,14 +90,14 @@ def test_a_refusal_ends_it(candid: Emulator, connect: Connect) -> None:
 
 def test_what_is_listed_as_failed_ends_it_even_if_a_retry_might_help(candid: Emulator, connect: Connect) -> None:
     candid.advance(4 * HOUR)
-    event = run(trigger(not_yet=LATER[:1], failed=[503]))
+    event = run(trigger(conditions={"not_yet": LATER[:1], "failed": [503]}))
     assert (event["status"], event["error"]) == ("failed", LATER[1])
 
 
 def test_an_http_status_can_mean_not_yet(candid: Emulator, connect: Connect) -> None:
     nobody = "00000000-0000-4000-8000-000000000000"
     path = {"path": "/api/encounters/v4/{encounter_id}", "path_params": {"encounter_id": nobody}, "query": {}}
-    assert run(trigger(**path, not_yet=[404], timeout=0.0))["status"] == "timeout"
+    assert run(trigger(**path, conditions={"not_yet": [404]}, timeout=0.0))["status"] == "timeout"
     event = run(trigger(**path))
     assert event["status"] == "failed"
     assert event["route"] == "GET /api/encounters/v4/{encounter_id}"
