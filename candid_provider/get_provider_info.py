@@ -73,6 +73,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [{"integration-name": integration, "python-modules": ["candid_provider.hooks.candid"]}],
         "operators": [{"integration-name": integration, "python-modules": ["candid_provider.operators.candid"]}],
+        "sensors": [{"integration-name": integration, "python-modules": ["candid_provider.sensors.candid"]}],
         "triggers": [{"integration-name": integration, "python-modules": ["candid_provider.triggers.candid"]}],
         "transfers": [
             {

@@ -134,7 +134,7 @@ class Conditions:
     def _of_statuses(self, found: list[Any]) -> Verdict:
         each = [(value if isinstance(value, str) else SOME, self._of_status(value)) for value in found]
         named = {*self.succeeded, *self.needs_person, *self.failed, *self.not_yet}
-        counts = Counter(status if status in named else "other" for status, _ in each)
+        counts = Counter(status if status in named else _shown(outcome) for status, outcome in each)
         unknown = frozenset(status for status, outcome in each if outcome is Outcome.PENDING and status not in named)
         return Verdict(self._together([outcome for _, outcome in each]), dict(sorted(counts.items())), unknown)
 
@@ -155,6 +155,11 @@ class Conditions:
         else:
             first = (Outcome.FAILED, Outcome.NEEDS_PERSON, Outcome.PENDING, Outcome.SUCCEEDED)
         return next((outcome for outcome in first if outcome in there), Outcome.PENDING)
+
+
+def _shown(outcome: Outcome) -> str:
+    """Count without its value what no condition names: a star may stand for anything."""
+    return SOME if outcome is Outcome.SUCCEEDED else "other"
 
 
 def _signs(name: str, given: object) -> tuple[Sign, ...]:

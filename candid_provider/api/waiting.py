@@ -21,6 +21,9 @@ from candid_provider.exceptions import CandidError, CandidJobFailedError
 
 log = logging.getLogger("candid_provider.api")
 
+PATIENCE = 30.0
+"""Seconds within which the question of a wait is sent again at once; it is asked again anyway."""
+
 Steps = Generator["float | None", object, "Ending"]
 
 
@@ -57,7 +60,7 @@ class Ending:
 
     def summary(self, route: str) -> dict[str, Any]:
         """Give what a task may return: names and counts."""
-        return {"outcome": str(self.outcome), "statuses": dict(self.statuses), "asked": self.asked, "route": route}
+        return {"outcome": str(self.outcome), "statuses": dict(self.statuses), "route": route}
 
 
 def waiting(
@@ -80,7 +83,7 @@ def waiting(
     for asked in itertools.count(1):
         begun = clock()
         verdict = conditions.verdict((yield None))
-        _tell(route, conditions, verdict.unknown - told)
+        tell(route, conditions, verdict.unknown - told)
         told |= verdict.unknown
         if verdict.outcome is not Outcome.PENDING:
             return Ending(verdict.outcome, asked, verdict.error, verdict.statuses)
@@ -89,7 +92,7 @@ def waiting(
             return Ending(Outcome.TIMEOUT, asked, verdict.error, verdict.statuses)
         pause = max(pace.pause(asked, chance()), getattr(verdict.error, "retry_after", None) or 0.0)
         pause = min(pause, left)
-        log.info("%s: not yet (%s) after asking %d times; next in %.0f s", route, _state(verdict), asked, pause)
+        log.info("%s: not yet (%s) after asking %d times; next in %.0f s", route, state_of(verdict), asked, pause)
         yield pause
     raise AssertionError("count does not end")
 
@@ -194,7 +197,8 @@ def name_of(error: CandidError) -> str:
     return getattr(error, "error_name", None) or type(error).__name__
 
 
-def _state(verdict: Verdict) -> str:
+def state_of(verdict: Verdict) -> str:
+    """Say in a word what an answer was."""
     return name_of(verdict.error) if verdict.error else _counts(verdict.statuses)
 
 
@@ -202,7 +206,7 @@ def _counts(statuses: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {status}" for status, count in statuses.items()) or "nothing"
 
 
-def _tell(route: str, conditions: Conditions, unknown: frozenset[str] | set[str]) -> None:
+def tell(route: str, conditions: Conditions, unknown: frozenset[str] | set[str]) -> None:
     """Log statuses that no condition names; what is not called a status might be a patient's."""
     named = conditions.status_path.rpartition(".")[2].endswith("status")
     for status in sorted(unknown):

@@ -46,6 +46,7 @@ class CandidHook(BaseHook):
     :param candid_conn_id: id of a connection of type ``candid``.
     :param token_store: where the token is shared, in place of the connection's ``store``.
     :param rate_limit: what requests wait for, in place of the limit that all clients of this process share.
+    :param retry_deadline: seconds within which a call is sent again, where that is safe.
     """
 
     conn_name_attr = "candid_conn_id"
@@ -59,10 +60,12 @@ class CandidHook(BaseHook):
         *,
         token_store: TokenStore | None = None,
         rate_limit: RateLimit | None = None,
+        retry_deadline: float = RETRY_DEADLINE,
     ) -> None:
         super().__init__()
         self.candid_conn_id = candid_conn_id
-        self._token_store, self._rate_limit = token_store, rate_limit
+        self._token_store = token_store
+        self._sending: dict[str, Any] = {"limit": rate_limit, "retry_deadline": retry_deadline}
         self._own_sources: dict[str, TokenSource] = {}
 
     def get_conn(self) -> CandidClient:
@@ -74,16 +77,14 @@ class CandidHook(BaseHook):
         """
         return self._client
 
-    async def get_async_conn(self, *, retry_deadline: float = RETRY_DEADLINE) -> CandidAsyncClient:
+    async def get_async_conn(self) -> CandidAsyncClient:
         """Make an ``httpx.AsyncClient`` with managed auth; use it as an async context manager.
 
-        :param retry_deadline: seconds within which a call is sent again.
         :raises CandidConfigError: the connection is wrong; names the field and the fix.
         """
         settings = await self._aread_settings()
         await asyncio.to_thread(tls_context)
-        tokens = self._tokens(settings)
-        return CandidAsyncClient(settings, tokens, limit=self._rate_limit, retry_deadline=retry_deadline)
+        return CandidAsyncClient(settings, self._tokens(settings), **self._sending)
 
     def async_client(self) -> CandidAsyncClient:
         """Make an ``httpx.AsyncClient`` like :meth:`get_async_conn`, from sync code, for an event loop of its own.
@@ -92,7 +93,7 @@ class CandidHook(BaseHook):
 
         :raises CandidConfigError: the connection is wrong; names the field and the fix.
         """
-        return CandidAsyncClient(self._settings, self._managed, limit=self._rate_limit)
+        return CandidAsyncClient(self._settings, self._managed, **self._sending)
 
     def get_token(self) -> str:
         """Give the bearer, masked in Airflow's logs before it is returned.
@@ -245,7 +246,7 @@ class CandidHook(BaseHook):
 
     @cached_property
     def _client(self) -> CandidClient:
-        return CandidClient(self._settings, self._managed, limit=self._rate_limit)
+        return CandidClient(self._settings, self._managed, **self._sending)
 
     @cached_property
     def _managed(self) -> RotatingSource:

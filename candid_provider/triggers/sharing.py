@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from candid_provider.api.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from candid_provider.api.call import Call, Page
     from candid_provider.api.changes import Changes
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("candid_provider.triggers")
 
-PATIENCE = 30.0
-"""Seconds within which a question is sent again; who waits for hours asks again anyway."""
 SEVERAL = 3
 """So many waits at one route are worth a listing."""
 DIRECT = 10
@@ -187,14 +187,14 @@ async def session(conn_id: str) -> AsyncIterator[Session]:
 async def _open(conn_id: str) -> CandidAsyncClient:
     # The hook's module is heavy; imported on the event loop it would hold up all other triggers.
     hook = await asyncio.to_thread(_hook, conn_id)
-    client: CandidAsyncClient = await hook.get_async_conn(retry_deadline=PATIENCE)
+    client: CandidAsyncClient = await hook.get_async_conn()
     return client
 
 
 def _hook(conn_id: str) -> Any:
     from candid_provider.hooks.candid import CandidHook
 
-    return CandidHook(conn_id)
+    return CandidHook(conn_id, retry_deadline=PATIENCE)
 
 
 def _failed(task: asyncio.Task[Any]) -> bool:

@@ -81,7 +81,15 @@ def test_several_statuses_are_judged_together(statuses: list[str], all_: str, an
 
 def test_an_answer_without_the_path_is_pending() -> None:
     conditions = Conditions(**CLAIMS)
-    for answer in (None, [], "paid", {"claims": None}, {"claims": "paid"}, {"claims": [None, {"status": None}]}):
+    answers: list[Any] = [
+        None,
+        [],
+        "paid",
+        {"claims": None},
+        {"claims": "paid"},
+        {"claims": [None, {"status": None}]},
+    ]
+    for answer in answers:
         assert conditions.verdict(answer) == Verdict(Outcome.PENDING)
 
 

@@ -145,7 +145,7 @@ def test_a_success_and_what_needs_a_person_go_on(outcome: Outcome) -> None:
     ending = Ending(outcome, 3, statuses={"paid": 2})
     event = event_of(ending, ROUTE)
     assert require_success(event) == ending
-    assert ending.summary(ROUTE) == {"outcome": outcome, "statuses": {"paid": 2}, "asked": 3, "route": ROUTE}
+    assert ending.summary(ROUTE) == {"outcome": outcome, "statuses": {"paid": 2}, "route": ROUTE}
 
 
 def test_a_status_that_no_condition_names_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
