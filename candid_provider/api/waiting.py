@@ -24,6 +24,9 @@ log = logging.getLogger("candid_provider.api")
 PATIENCE = 30.0
 """Seconds within which the question of a wait is sent again at once; it is asked again anyway."""
 
+QUIET = 600.0
+"""Seconds for which an answer that says the same again is logged at DEBUG only."""
+
 Steps = Generator["float | None", object, "Ending"]
 
 
@@ -47,6 +50,24 @@ class Pace:
         steps = min(asked - 1, 100)  # a growth to the power of thousands overflows
         steady = min(self.interval * self.growth**steps, max(self.longest, self.interval))
         return steady * (1 + self.jitter * (2 * chance - 1))
+
+
+class News:
+    """Say whether a line is worth the log: what is new, and from time to time what is not.
+
+    :param clock: seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._state, self._said = clock, "", -float("inf")
+
+    def level(self, state: str) -> int:
+        """Give the level at which to log a state; thousands of waits that all tell each answer would fill a disk."""
+        now = self._clock()
+        if state == self._state and now - self._said < QUIET:
+            return logging.DEBUG
+        self._state, self._said = state, now
+        return logging.INFO
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +100,7 @@ def waiting(
     :param route: what is asked for, for the log.
     :param deadline: when to give up, in seconds since 1970; None: never.
     """
-    told = set[str]()
+    told, news = set[str](), News(clock)
     for asked in itertools.count(1):
         begun = clock()
         verdict = conditions.verdict((yield None))
@@ -92,7 +113,10 @@ def waiting(
             return Ending(Outcome.TIMEOUT, asked, verdict.error, verdict.statuses)
         pause = max(pace.pause(asked, chance()), getattr(verdict.error, "retry_after", None) or 0.0)
         pause = min(pause, left)
-        log.info("%s: not yet (%s) after asking %d times; next in %.0f s", route, state_of(verdict), asked, pause)
+        state = state_of(verdict)
+        log.log(
+            news.level(state), "%s: not yet (%s) after asking %d times; next in %.0f s", route, state, asked, pause
+        )
         yield pause
     raise AssertionError("count does not end")
 

@@ -111,7 +111,7 @@ class CandidPollTrigger(BaseTrigger):
         )
         pace = Pace(interval=self.poll_interval, growth=self.growth, longest=self.longest_interval)
         async with session(self.candid_conn_id) as shared:
-            question = Question(shared, call, conditions, max_age=self.poll_interval / 2)
+            question = Question(shared, call, conditions, max_age=self.poll_interval / 2, deadline=self.deadline)
             with question.counted():
                 steps = waiting(call.route, conditions, pace, deadline=self.deadline)
                 return await await_(steps, question.ask)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("candid_provider.triggers")
 
+AT_ONCE = 16
+"""Questions under way at a time for a connection."""
 SEVERAL = 3
 """So many waits at one route are worth a listing."""
 DIRECT = 10
@@ -40,6 +42,8 @@ class Session:
         self._conn_id = conn_id
         self._opening: asyncio.Task[CandidAsyncClient] | None = None
         self._watches: dict[str, Watch] = {}
+        # A line of thousands is cheap here; in httpx's pool each answer would look through all of it.
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def client(self) -> CandidAsyncClient:
         """Give the client; whoever is first opens it for all.
@@ -58,7 +62,9 @@ class Session:
         """
         from candid_provider.api.call import asend
 
-        return await asend(await self.client(), call)
+        client = await self.client()
+        async with self._turns:
+            return await asend(client, call)
 
     async def page(self, call: Call) -> Page:
         """Send a call and give the page that it brings.
@@ -67,7 +73,9 @@ class Session:
         """
         from candid_provider.api.call import asend_page
 
-        return await asend_page(await self.client(), call)
+        client = await self.client()
+        async with self._turns:
+            return await asend_page(client, call)
 
     def watch(self, path: str) -> Watch | None:
         """Give what tells of changes at a path, None where no listing does."""
@@ -124,10 +132,14 @@ class Question:
     :param call: the question.
     :param conditions: what its answer means.
     :param max_age: seconds for which a look at the listing is fresh.
+    :param deadline: seconds since 1970 from which on it asks for the record itself: the last word.
     """
 
-    def __init__(self, session: Session, call: Call, conditions: Conditions, max_age: float) -> None:
-        self._session, self._call, self._conditions, self._max_age = session, call, conditions, max_age
+    def __init__(
+        self, session: Session, call: Call, conditions: Conditions, *, max_age: float, deadline: float | None
+    ) -> None:
+        self._session, self._call, self._conditions = session, call, conditions
+        self._max_age, self._deadline = max_age, deadline
         self._asked, self._times = float("-inf"), 0
         self._last: Verdict | None = None
 
@@ -137,7 +149,8 @@ class Question:
         :raises CandidError: an error in place of an answer.
         """
         self._times += 1
-        if self._last is None or self._times % DIRECT == 0 or await self._may_have_changed():
+        over = self._deadline is not None and time.time() >= self._deadline
+        if self._last is None or over or self._times % DIRECT == 0 or await self._may_have_changed():
             self._last, asked = None, time.monotonic()
             self._last = self._conditions.verdict(await self._session.ask(self._call))
             self._asked = asked

@@ -152,7 +152,7 @@ def test_a_status_that_no_condition_names_is_logged_once(caplog: pytest.LogCaptu
     conditions = Conditions(status_path="claims.*.status", succeeded=["paid"])
     answers = iter([["odd"], ["odd", "new"], ["odd", "paid"], ["paid"]])
     clock = Clock()
-    with caplog.at_level("INFO"):
+    with caplog.at_level("DEBUG"):
         end = wait(
             waiting(ROUTE, conditions, Pace(), clock=clock),
             lambda: {"claims": [{"status": each} for each in next(answers)]},
@@ -162,6 +162,19 @@ def test_a_status_that_no_condition_names_is_logged_once(caplog: pytest.LogCaptu
     told = [line for line in caplog.messages if "no condition names" in line]
     assert [("(odd)" in line, "(new)" in line) for line in told] == [(True, False), (False, True)]
     assert "not yet (1 other, 1 paid) after asking 3 times" in caplog.text
+
+
+def test_what_stays_the_same_is_logged_from_time_to_time(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    with caplog.at_level("INFO"):
+        wait(
+            waiting(ROUTE, CONDITIONS, Pace(interval=60, growth=1, jitter=0), deadline=1500, clock=clock),
+            answering(*[LATER] * 12, CandidUnavailableError("x"), LATER),
+            clock.sleep,
+        )
+    told = [(line.partition("(")[2].partition(")")[0], line.split()[-6]) for line in caplog.messages]
+    once = [("NotYet", "1"), ("NotYet", "11"), ("CandidUnavailableError", "13"), ("NotYet", "14"), ("NotYet", "24")]
+    assert told == once
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ class Later(logging.Handler):
 def days_pass(candid: Emulator, connect: Connect) -> Iterator[None]:
     later, logger = Later(candid, DAY), logging.getLogger("candid_provider")
     logger.addHandler(later)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG)
     yield
     logger.removeHandler(later)
     logger.setLevel(logging.NOTSET)

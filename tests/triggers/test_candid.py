@@ -56,7 +56,7 @@ def test_it_waits_until_it_is_there(candid: Emulator, connect: Connect, caplog: 
 
     moving = Moving()
     logging.getLogger("candid_provider.api").addHandler(moving)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.DEBUG):
         event = run(trigger())
     logging.getLogger("candid_provider.api").removeHandler(moving)
     assert event == {
