@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cluster", "how much tests/cluster runs")
     group.addoption("--cold-rounds", type=int, default=1, metavar="N", help="cold starts a deployment (%(default)s)")
     group.addoption("--cold-tasks", type=int, default=100, choices=(64, 100), help="tasks a cold start (%(default)s)")
+    group.addoption("--waits", type=int, default=200, choices=(200, 1000, 2000), help="at once (%(default)s)")
     group.addoption("--triggers", type=int, default=200, choices=(200, 500), help="at once (%(default)s)")
 
 

@@ -28,6 +28,7 @@ COMPONENTS: Mapping[str, Sequence[str]] = {
 }
 START_DEADLINE = 180.0
 PARALLELISM = 6
+PAGE = 1000
 
 
 class AirflowFailed(Exception):
@@ -98,9 +99,12 @@ class LocalAirflow:
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """List the task instances of a run."""
-        answer = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000") or {}
-        instances: list[dict[str, Any]] = answer.get("task_instances", [])
-        return instances
+        path, instances = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", list[dict[str, Any]]()
+        while True:
+            answer = self._get(f"{path}?limit={PAGE}&offset={len(instances)}") or {}
+            instances += (page := answer.get("task_instances", []))
+            if len(page) < PAGE:
+                return instances
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
         """Give what a task returned."""
@@ -156,7 +160,7 @@ def _settings(home: Path, url: str) -> dict[str, str]:
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__MAXIMUM_PAGE_LIMIT": "1000",  # what tasks() asks for; Airflow gives 100
+        "AIRFLOW__API__MAXIMUM_PAGE_LIMIT": str(PAGE),  # what tasks() asks for; Airflow gives 100
         "AIRFLOW__API__PORT": port,
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),

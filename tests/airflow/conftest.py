@@ -43,9 +43,9 @@ class Deployment:
         """Start a run of a DAG and give its id."""
         return self.airflow.trigger(dag_id, logical_date=datetime.now(UTC).isoformat(), conf=conf)
 
-    def wait(self, dag_id: str, run_id: str) -> tuple[str, list[dict[str, Any]]]:
+    def wait(self, dag_id: str, run_id: str, seconds: float = 180) -> tuple[str, list[dict[str, Any]]]:
         """Wait for the end of a run and give its state and task instances."""
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + seconds
         while (state := self.airflow.run_state(dag_id, run_id)) not in ("success", "failed"):
             assert time.monotonic() < deadline, f"{dag_id} is still {state}"
             time.sleep(0.3)

@@ -28,6 +28,7 @@ import httpx
 import psutil
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from candid_provider.api.outcome import Conditions, Outcome
 from candid_provider.api.statuses import CLAIM, with_defaults
 from candid_provider.emulator import Emulator, EmulatorConfig, running
 from tests.benchmarks.emulator import sign_in
@@ -135,14 +136,10 @@ def encounters(emulator: Emulator, count: int) -> list[str]:
         while len(found) < count:
             page = api.get("/api/encounters/v4", params=params).json()
             for row in page["items"]:
-                if not {claim["status"] for claim in row["claims"]} & _ends():
+                if Conditions(**CONDITIONS).verdict(row).outcome is Outcome.PENDING:
                     found.append(row["encounter_id"])
             params["page_token"] = page["next_page_token"]
     return found[:count]
-
-
-def _ends() -> set[str]:
-    return {*CONDITIONS["succeeded"], *CONDITIONS["needs_person"], *CONDITIONS["failed"]}
 
 
 def clock(emulator: Emulator, speed: float) -> None:
@@ -164,17 +161,16 @@ def most_in_any(seconds: float, times: list[float]) -> int:
 
 
 def right(emulator: Emulator, ids: list[str], events: dict[str, Any]) -> Counter[str]:
-    """Count the ends, and how many of them are wrong now that the world stands still."""
+    """Count the ends, and those that were missed, as shows now that the world stands still."""
     ends = Counter[str]()
     with httpx.Client(base_url=emulator.url, headers=sign_in(emulator.url)) as api:
         for number, each in enumerate(ids):
             event = events.get(str(number), {"status": "none"})
-            claims = api.get(PATH.format(encounter_id=each)).json()["claims"]
-            over = bool({claim["status"] for claim in claims} & _ends())
+            answer = api.get(PATH.format(encounter_id=each)).json()
+            over = Conditions(**CONDITIONS).verdict(answer).outcome is not Outcome.PENDING
             ends[event["status"]] += 1
             ends["missed"] += event["status"] in ("none", "timeout") and over
             ends["gone back"] += event["status"] not in ("none", "timeout") and not over
-
     return ends
 
 

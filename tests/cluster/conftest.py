@@ -20,7 +20,17 @@ from tests.cluster.postgres import PostgreSQL, postgresql
 from tests.conftest import REPOSITORY
 
 DAGS = Path(__file__).parent / "dags"
-DAG_IDS = ("fleet_of_64", "fleet_of_100", "deferred_200", "deferred_500", "shown", "outage")
+DAG_IDS = (
+    "fleet_of_64",
+    "fleet_of_100",
+    "deferred_200",
+    "deferred_500",
+    "shown",
+    "outage",
+    "probe",
+    "waits_200",
+    "waits_2000",
+)
 WORKERS, WORKER_PROCESSES = 2, 8
 TOGETHER = WORKERS * WORKER_PROCESSES
 """How many tasks run at the same time, in either deployment."""
@@ -47,7 +57,7 @@ class Fleet(Deployment):
     @contextlib.contextmanager
     def connected(self, conn_id: str, **config: Any) -> Iterator[Emulator]:
         """Run an emulator and define a connection to it, in the metadata database."""
-        with running(EmulatorConfig(encounters=50, patients=20, **config)) as emulator:
+        with running(EmulatorConfig(**{"encounters": 50, "patients": 20, **config})) as emulator:
             answer = self.airflow.post(
                 "/api/v2/connections",
                 {
@@ -85,6 +95,7 @@ def _postgresql_and_celery(home: Path) -> Iterator[Fleet]:
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database.url}",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+            "AIRFLOW__TRIGGERER__CAPACITY": "2500",
         }
         with _deployed(home, settings, {**COMPONENTS, **workers}) as deployed:
             deployed.database = database
