@@ -16,7 +16,7 @@ from candid_provider.exceptions import CandidConfigError
 from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
 from candid_provider.transfers.extraction.extraction import Extraction, Job, PositionLostError
 from candid_provider.transfers.extraction.feed import Detailer, Whole
-from candid_provider.transfers.extraction.manifest import ExtractManifest
+from candid_provider.transfers.extraction.manifest import ExtractManifest, beginning
 from candid_provider.transfers.extraction.part import Bench
 from candid_provider.transfers.extraction.plan import Plan
 from candid_provider.transfers.extraction.publish import Ending, publish
@@ -160,6 +160,8 @@ class Run:
 
     def _begin(self, identity: str) -> Checkpoint:
         mark = self._changes.watermark.load() if self._changes and self._changes.interval is None else None
+        if self._changes:
+            mark = beginning(self._plan.directory, self._plan.owner, mark)
         kept = None if mark is None else msgspec.to_builtins(mark)
         return Checkpoint(identity, secrets.token_hex(4), datetime.now(UTC).isoformat(), kept)
 

@@ -22,14 +22,17 @@ ITEMIZE = "/api/patient-ar/v1/invoice-itemization/{claim_id}"
 
 
 class Instance:
-    dag_id, task_id, run_id, map_index = "dag", "extract", "nightly", -1
+    dag_id, task_id, map_index = "dag", "extract", -1
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
 
 
-def changes(run: int, tmp_path: Path, **arguments: Any) -> Path:
+def changes(run: int, tmp_path: Path, *, run_id: str = "nightly", **arguments: Any) -> Path:
     """Extract what changed since the last run; the mark lies beside the extracts."""
     directory = tmp_path / f"run-{run}"
     given = {"path": str(directory), "incremental": True, "watermark": str(tmp_path / "mark.json"), **arguments}
-    extract({"ti": Instance(), "dag_run": None}, **given)
+    extract({"ti": Instance(run_id), "dag_run": None}, **given)
     return directory
 
 
@@ -56,6 +59,66 @@ def test_a_failed_run_leaves_the_mark_and_its_retry_moves_it_on(
     assert len(candid.requests(route=SCAN)) - asked == manifest(first)["pages"] - 6
     assert len(set(ids(first, "id"))) == len(ids(first, "id")) == 230
     assert (tmp_path / "mark.json").exists()
+
+
+def test_a_run_that_is_made_again_loses_nothing_of_what_it_replaces(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    for _ in range(2):  # the second after the mark has moved on: the task was cleared, or its end was not noted
+        found = changes(1, tmp_path, resource="patients")
+        assert len(set(ids(found, "id"))) == len(ids(found, "id")) == 230
+    second = changes(2, tmp_path, resource="patients")
+    changes(3, tmp_path, resource="patients")
+    assert manifest(changes(2, tmp_path, resource="patients"))["began_at"] == manifest(second)["began_at"]
+
+
+def test_a_mark_that_was_removed_begins_anew_also_when_a_run_is_made_again(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    changes(1, tmp_path, resource="patients")
+    changes(2, tmp_path, resource="patients")
+    (tmp_path / "mark.json").unlink()
+    assert len(ids(changes(2, tmp_path, resource="patients"), "id")) == 230
+
+
+def test_what_another_run_brought_is_not_replaced_by_what_changed_since(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    first = changes(1, tmp_path, resource="patients")
+    asked = len(candid.requests(route=SCAN))
+    with pytest.raises(
+        AirflowFailException, match=r"path holds what changed until an earlier run \(nightly\).*run_id"
+    ):
+        changes(1, tmp_path, resource="patients", run_id="manual")
+    assert len(candid.requests(route=SCAN)) == asked
+    assert len(ids(first, "id")) == 230
+
+
+def test_an_empty_extract_of_another_run_may_be_replaced(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    changes(1, tmp_path, resource="patients")
+    changes(2, tmp_path, resource="patients")
+    assert rows(changes(2, tmp_path, resource="patients", run_id="manual")) == []
+
+
+def test_a_whole_extract_replaces_what_changed(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    changes(1, tmp_path, resource="patients")
+    found = changes(1, tmp_path, resource="patients", run_id="manual", incremental=False)
+    assert len(ids(found, "id")) == 230
+
+
+def test_a_watermark_that_cannot_be_one_is_refused_first(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    with pytest.raises(AirflowFailException, match="watermark is relative"):
+        changes(1, tmp_path, resource="patients", watermark="mark.json")
+    assert candid.requests() == []
+
+
+def test_a_mark_of_another_environment_is_not_gone_on_from(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    changes(1, tmp_path, resource="patients")
+    connect(host=candid.url.replace("127.0.0.1", "localhost"))
+    with pytest.raises(AirflowFailException, match="is of other environments"):
+        changes(2, tmp_path, resource="patients")
 
 
 def test_encounters_are_asked_for_by_their_events(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
