@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
@@ -130,10 +131,17 @@ class ObjectStorageToCandidOperator(RendersPrivately, Connected):
             results_path=self.results_path,
             params=self.query.value or {},
             owner=owner_of(self, context),
+            host=self._host(),
             concurrency=self.concurrency,
             tolerance=Tolerance(self.max_errors, self.max_error_rate, self.existing == "accept"),
             progress=Progress(self.log),
         )
+
+    def _host(self) -> str:
+        if self.dry_run_only:
+            return ""
+        with self.hook as hook:
+            return urlsplit(hook.get_conn().settings.candid_api).hostname or ""
 
     def _note_lineage(self) -> None:
         from candid_provider.transfers.lineage import at_candid, note_lineage
