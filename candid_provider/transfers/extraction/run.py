@@ -79,6 +79,10 @@ class Run:
         :raises CandidConfigError: the directory is another task's; nothing was sent or written.
         :raises CandidError: what went wrong; a retry goes on where this try stood.
         """
+        with self._plan.directory.held():
+            return self._extract_all()
+
+    def _extract_all(self) -> ExtractManifest:
         checkpoint = self._checkpoint()
         try:
             return self._follow(checkpoint)

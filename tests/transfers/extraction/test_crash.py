@@ -56,8 +56,8 @@ class Mortal(Directory):
             super().adopt(file, name)
 
     @contextlib.contextmanager
-    def writing(self, name: str) -> Iterator[IO[bytes]]:
-        with self._living(), super().writing(name) as file:
+    def writing(self, name: str, *, private: bool = False) -> Iterator[IO[bytes]]:
+        with self._living(), super().writing(name, private=private) as file:
             yield file
 
     def remove(self, names: Any) -> None:
