@@ -20,6 +20,7 @@ from candid_provider.transfers.extraction.manifest import ExtractManifest, begin
 from candid_provider.transfers.extraction.part import Bench
 from candid_provider.transfers.extraction.plan import Plan
 from candid_provider.transfers.extraction.publish import Ending, publish
+from candid_provider.transfers.extraction.settling import settle
 from candid_provider.transfers.output.manifest import replaced_by
 from candid_provider.transfers.progress import Log
 
@@ -163,9 +164,12 @@ class Run:
         return self._begin(identity)
 
     def _begin(self, identity: str) -> Checkpoint:
-        mark = self._changes.watermark.load() if self._changes and self._changes.interval is None else None
-        if self._changes:
+        mark, changes = None, self._changes
+        if changes:
+            mark = changes.watermark.load() if changes.interval is None else None
             mark = beginning(self._plan.directory, self._plan.owner, mark)
+            if changes.interval:
+                settle(changes.interval[1], self._log, stopped=lambda: self._stopped)
         kept = None if mark is None else msgspec.to_builtins(mark)
         return Checkpoint(identity, secrets.token_hex(4), datetime.now(UTC).isoformat(), kept)
 

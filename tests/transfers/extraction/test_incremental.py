@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,11 +29,11 @@ class Instance:
         self.run_id = run_id
 
 
-def changes(run: int, tmp_path: Path, *, run_id: str = "nightly", **arguments: Any) -> Path:
+def changes(run: int, tmp_path: Path, *, run_id: str = "nightly", dag_run: Any = None, **arguments: Any) -> Path:
     """Extract what changed since the last run; the mark lies beside the extracts."""
     directory = tmp_path / f"run-{run}"
     given = {"path": str(directory), "incremental": True, "watermark": str(tmp_path / "mark.json"), **arguments}
-    extract({"ti": Instance(run_id), "dag_run": None}, **given)
+    extract({"ti": Instance(run_id), "dag_run": dag_run}, **given)
     return directory
 
 
@@ -104,6 +105,18 @@ def test_a_whole_extract_replaces_what_changed(candid: Emulator, connect: Connec
     changes(1, tmp_path, resource="patients")
     found = changes(1, tmp_path, resource="patients", run_id="manual", incremental=False)
     assert len(ids(found, "id")) == 230
+
+
+def test_an_interval_that_is_not_over_is_refused_before_anything_is_sent(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    backfill = SimpleNamespace(
+        run_type="backfill", data_interval_start=now, data_interval_end=now + timedelta(days=1)
+    )
+    with pytest.raises(AirflowFailException, match="data interval is not over"):
+        changes(1, tmp_path, resource="patients", dag_run=backfill)
+    assert candid.requests() == []
 
 
 def test_a_watermark_that_cannot_be_one_is_refused_first(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
