@@ -44,7 +44,7 @@ class ObjectStorageToCandidOperator(RendersPrivately, Connected):
     :param query: query parameters of each creation, such as ``skip_duplicate_check`` of patients.
     :param concurrency: lines under way at a time, 1 to 20.
     :param max_errors: more errors stop the load and fail the task; lines under way come to their end. None: any
-        number is borne.
+        number is borne, and the task succeeds with a warning; 0: the first error is too many.
     :param max_error_rate: a larger share of errors does, once 100 lines are done; between 0 and 1.
     :param dry_run: only check each line against the official SDK's model (extra ``[sdk]``); nothing is sent, and
         ``dry-run.jsonl`` in ``results_path`` names what is wrong.
@@ -102,6 +102,8 @@ class ObjectStorageToCandidOperator(RendersPrivately, Connected):
                     self._note_lineage()
         if session.gave_up:
             raise AirflowFailException(session.gave_up)
+        if trouble := session.trouble():
+            self.log.warning("%s; see %s", trouble, self.results_path)
         return summary
 
     def on_kill(self) -> None:

@@ -28,6 +28,10 @@ from candid_provider.transfers.progress import Log
 class Marks(Protocol):
     """Keep a feed's mark between runs."""
 
+    @property
+    def name(self) -> str:
+        """Where it is kept, for people."""
+
     def load(self) -> Mark | None:
         """Read it; None if there is none yet."""
 
@@ -143,11 +147,18 @@ class Run:
         mark = None if checkpoint.mark is None else msgspec.convert(checkpoint.mark, Mark)
         now = datetime.fromisoformat(checkpoint.began)
         call, reader = self._changes.feed.open(self._plan.call, mark=mark, interval=self._changes.interval, now=now)
+        if span := self._interval():
+            self._log.info("reading what changed from %s to %s", *span)
+        else:
+            self._log.info(
+                "reading what changed since %s", mark.at if mark else "the beginning: there is no watermark"
+            )
         return [call], [reader]
 
     def _move_on(self, mark: Mark | None) -> None:
         if self._changes and self._changes.interval is None and mark is not None:
             self._changes.watermark.save(mark)
+            self._log.info("the next run goes on from %s (%s)", mark.at, self._changes.watermark.name)
 
     def _interval(self) -> tuple[str, str] | None:
         span = self._changes.interval if self._changes else None

@@ -171,16 +171,18 @@ class Session(contextlib.AbstractContextManager["Session"]):
     def _errors(self) -> dict[str, int]:
         return {name: count for name, count in sorted(self._outcomes.errors.items()) if count}
 
+    def trouble(self) -> str:
+        """Say how many lines are errors, and which; empty if none is."""
+        if not (errors := self._tolerance.errors(self._outcomes)):
+            return ""
+        told = ", ".join(f"{n} {name}" for name, n in self._errors().items())
+        return f"{errors} of {self._summary.lines} lines are errors ({told})"
+
     def _too_many(self, path: str) -> str:
-        errors, told = (
-            self._tolerance.errors(self._outcomes),
-            ", ".join(f"{n} {name}" for name, n in self._errors().items()),
-        )
         return (
-            f"{errors} of {self._summary.lines} lines are errors ({told}), more than max_errors or max_error_rate"
-            f" allow. What became of each line is in {path}. Mend the cause and clear the task: with the same input"
-            " it sends what was not loaded. Mend lines that are wrong themselves in a copy of dead-letters.jsonl and"
-            " load it with a results_path of its own"
+            f"{self.trouble()}, more than max_errors or max_error_rate allow. What became of each line is in {path}."
+            " Mend the cause and clear the task: with the same input it sends what was not loaded. Mend lines that"
+            " are wrong themselves in a copy of dead-letters.jsonl and load it with a results_path of its own"
         )
 
     def __exit__(self, *exc_info: object) -> None:

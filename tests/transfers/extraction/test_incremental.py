@@ -62,6 +62,18 @@ def test_a_failed_run_leaves_the_mark_and_its_retry_moves_it_on(
     assert (tmp_path / "mark.json").exists()
 
 
+def test_the_log_says_from_where_and_to_where_changes_were_read(
+    candid: Emulator, connect: Connect, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cursor = manifest(changes(1, tmp_path, resource="patients"))["cursor"]["at"]
+    first = capsys.readouterr().out
+    assert "reading what changed since the beginning: there is no watermark" in first
+    assert f"cursor={cursor}" in first
+    assert f"the next run goes on from {cursor} (file {tmp_path}/mark.json)" in first
+    changes(2, tmp_path, resource="patients")
+    assert f"reading what changed since {cursor}" in capsys.readouterr().out
+
+
 def test_a_run_that_is_made_again_loses_nothing_of_what_it_replaces(
     candid: Emulator, connect: Connect, tmp_path: Path
 ) -> None:

@@ -69,6 +69,13 @@ def test_a_refused_line_says_why_and_goes_to_the_dead_letters_as_it_came(desk: D
     assert summary["errors"] == {"HttpRequestValidationsError": 1}
 
 
+def test_a_load_that_bears_its_errors_says_where_they_are(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.load([encounter("visit-0"), {"external_id": "visit-1"}])
+    assert f"1 of 2 lines are errors (1 HttpRequestValidationsError); see {desk.results}" in capsys.readouterr().out
+    desk.load(encounters(1), run_id="good", results_path=str(desk.folder / "good"), existing="accept")
+    assert "errors" not in capsys.readouterr().out
+
+
 def test_a_write_that_was_processed_and_answered_500_is_found_and_not_repeated(desk: Desk) -> None:
     desk.emulator.faults.add(kind="processed_but_500", route=CREATE, probability=0.05, seed=7)
     desk.load(encounters(1000), concurrency=16)
@@ -167,6 +174,19 @@ def test_a_patient_who_looks_like_another_is_refused_and_one_of_our_own_is_not(d
     assert desk.outcomes() == [("p-0", "created", None), ("p-1", "refused", "VersionConflictError")]
     desk.load(records, resource="patients", query={"skip_duplicate_check": True})
     assert [kind for _, kind, _ in desk.outcomes()] == ["created", "created"]
+
+
+def test_a_key_that_is_taken_by_what_cannot_be_found_is_not_called_created(desk: Desk) -> None:
+    # The key is in use for another patient, under whom nobody looks; our own first try was not processed.
+    with desk.http() as http:
+        scan = http.get("/appointments/v1/updates/scan", params={"since": "1970-01-01T00:00:00Z"}).json()
+    theirs, other = scan[0], next(row for row in scan if row["patient_id"] != scan[0]["patient_id"])
+    record = {
+        name: theirs[name] for name in ("placer_appointment_id", "start_timestamp", "service_duration", "services")
+    }
+    desk.emulator.faults.add(kind="status", status=500, route="POST /appointments/v1", count=1)
+    desk.load([record | {"patient_id": other["patient_id"]}], resource="appointments")
+    assert desk.outcomes() == [(theirs["placer_appointment_id"], "unknown", "VersionConflictError")]
 
 
 # --- records without a key
