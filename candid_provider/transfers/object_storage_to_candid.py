@@ -112,26 +112,28 @@ class ObjectStorageToCandidOperator(RendersPrivately, Connected):
             self._load.stop()
 
     def _check(self) -> None:
-        if isinstance(self.concurrency, bool) or not 1 <= self.concurrency <= MOST_AT_ONCE:
-            raise CandidConfigError(f"concurrency is not from 1 to {MOST_AT_ONCE}", field="concurrency")
-        if self.max_errors is not None and self.max_errors < 0:
-            raise CandidConfigError("max_errors is negative. Give 0 to stop at the first error", field="max_errors")
-        if self.max_error_rate is not None and not 0 <= self.max_error_rate <= 1:
-            raise CandidConfigError("max_error_rate is not a share between 0 and 1", field="max_error_rate")
+        from candid_provider.transfers.arguments import within
+
+        within("concurrency", self.concurrency, 1, MOST_AT_ONCE, whole=True)
+        if self.max_errors is not None:
+            within("max_errors", self.max_errors, 0, float("inf"), whole=True)
+        if self.max_error_rate is not None:
+            within("max_error_rate", self.max_error_rate, 0, 1)
         if self.existing not in ("refuse", "accept"):
             raise CandidConfigError("existing is neither 'refuse' nor 'accept'", field="existing")
 
     def _session(self, context: Context) -> Session:
+        from candid_provider.transfers.arguments import mapping, text
         from candid_provider.transfers.loading.load import Tolerance
         from candid_provider.transfers.loading.session import Session
         from candid_provider.transfers.output.owner import owner_of
         from candid_provider.transfers.progress import Progress
 
         return Session(
-            self.resource,
+            text("resource", self.resource),
             path=self.path,
             results_path=self.results_path,
-            params=self.query.value or {},
+            params=mapping("query", self.query.value),
             owner=owner_of(self, context),
             host=self._host(),
             concurrency=self.concurrency,

@@ -13,6 +13,7 @@ from candid_provider.api.call import Call
 from candid_provider.api.resources import resource_named
 from candid_provider.api.routes import route_of
 from candid_provider.exceptions import CandidConfigError
+from candid_provider.transfers.arguments import mapping, text
 from candid_provider.transfers.extraction.formats import Format, format_named
 from candid_provider.transfers.extraction.windows import windows
 from candid_provider.transfers.output.directory import Directory
@@ -98,9 +99,10 @@ def plan(
 
     :raises CandidConfigError: one is wrong; names the argument and the next step.
     """
-    row, call = _checked_call(resource, query, path_params, json)
+    named = mapping("path_params", path_params)
+    row, call = _checked_call(resource, mapping("query", query), named, json)
     feed = _feed(row, incremental, parallel_windows) if incremental is not False else None
-    answers = f"GET {route_of(detail)}" if detail else call.route
+    answers = f"GET {route_of(text('detail', detail))}" if detail else call.route
     return Plan(
         name=resource if isinstance(resource, str) else call.route,
         resource=row,
@@ -120,7 +122,7 @@ def plan(
 
 
 def _checked_call(
-    resource: str | Call, query: Mapping[str, Any] | None, path_params: Mapping[str, str] | None, json: Any
+    resource: str | Call, query: Mapping[str, Any], path_params: Mapping[str, str], json: Any
 ) -> tuple[Resource | None, Call]:
     row, call = _call(resource, query, path_params, json)
     if call.paging is None:
@@ -133,14 +135,14 @@ def _checked_call(
 
 
 def _call(
-    resource: str | Call, query: Mapping[str, Any] | None, path_params: Mapping[str, str] | None, json: Any
+    resource: str | Call, query: Mapping[str, Any], path_params: Mapping[str, str], json: Any
 ) -> tuple[Resource | None, Call]:
     if isinstance(resource, Call):
         if path_params or json is not None:
             name = "path_params" if path_params else "json"
             raise CandidConfigError(f"{name} belongs into the call that is given as resource", field=name)
-        return None, resource.with_params(**query or {})
-    row = resource_named(resource)
+        return None, resource.with_params(**query)
+    row = resource_named(text("resource", resource))
     return row, row.call(query, path_params, json)
 
 
