@@ -45,17 +45,21 @@ class ExtractManifest(Manifest, kw_only=True):
 class _Earlier(msgspec.Struct):
     owner: Owner
     rows: int
+    interval: tuple[str, str] | None = None
     began_at: Mark | None = None
     cursor: Mark | None = None
 
 
-def beginning(directory: Directory, owner: Owner, mark: Mark | None) -> Mark | None:
+def beginning(
+    directory: Directory, owner: Owner, mark: Mark | None, interval: tuple[str, str] | None = None
+) -> Mark | None:
     """Say where an incremental extract begins, so that it brings what it is going to replace.
 
     A run that is made again begins where it began before: the mark has moved on since. What another run brought
     would not come again.
 
     :param mark: the watermark, None to begin anew.
+    :param interval: the span that the run stands for in place of it.
     :raises CandidConfigError: the directory holds what another run brought; names the field.
     """
     earlier = _earlier(directory)
@@ -63,12 +67,13 @@ def beginning(directory: Directory, owner: Owner, mark: Mark | None) -> Mark | N
         return mark
     if earlier.owner.run_id == owner.run_id:
         return _earliest(mark, earlier.began_at)
-    if earlier.cursor is None or not earlier.rows:
+    brought_changes = earlier.cursor is not None or earlier.interval is not None
+    if not earlier.rows or not brought_changes or (interval and earlier.interval == interval):
         return mark
     raise CandidConfigError(
-        f"{directory.field} holds what changed until an earlier run ({earlier.owner.run_id}) of this task, which"
-        " would be lost: no run brings it again. Give each run a directory of its own, such as one whose path ends"
-        " in {{ run_id }}",
+        f"{directory.field} holds what had changed when an earlier run ({earlier.owner.run_id}) of this task was"
+        " made: it would be lost, as no other run brings it again. Give each run a directory of its own, such as one"
+        " whose path ends in {{ run_id }}",
         field=directory.field,
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from candid_provider.api.call import Call
+from candid_provider.api.event_feeds import EncounterEvents
 from candid_provider.api.resources import resource_named
 from candid_provider.api.routes import route_of
 from candid_provider.exceptions import CandidConfigError
@@ -102,7 +103,7 @@ def plan(
     named = mapping("path_params", path_params)
     row, call = _checked_call(resource, mapping("query", query), named, json)
     feed = _feed(row, incremental, parallel_windows) if incremental is not False else None
-    answers = f"GET {route_of(text('detail', detail))}" if detail else call.route
+    answers = f"GET {route_of(_detail(detail, feed))}" if detail else call.route
     return Plan(
         name=resource if isinstance(resource, str) else call.route,
         resource=row,
@@ -162,6 +163,14 @@ def _feed(row: Resource | None, incremental: bool | Feed, parallel_windows: int)
             "parallel_windows: a change feed is read in one go. Leave it at 1", field="parallel_windows"
         )
     return row.changes(None if isinstance(incremental, bool) else incremental)
+
+
+def _detail(detail: str, feed: Feed | None) -> str:
+    if isinstance(feed, EncounterEvents):
+        raise CandidConfigError(
+            "detail: read incrementally, encounters are asked for one by one already. Leave it out", field="detail"
+        )
+    return text("detail", detail)
 
 
 def _at_least(name: str, value: object, least: int) -> int:

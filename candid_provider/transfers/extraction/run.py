@@ -11,8 +11,8 @@ from typing import Protocol
 import msgspec
 
 from candid_provider.api.call import Call, Page
+from candid_provider.api.event_feeds import ServiceDates
 from candid_provider.api.feeds import Feed, Interval, Mark, Reader
-from candid_provider.exceptions import CandidConfigError
 from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
 from candid_provider.transfers.extraction.extraction import Extraction, Job, PositionLostError
 from candid_provider.transfers.extraction.feed import Detailer, Whole
@@ -106,7 +106,7 @@ class Run:
         plan = self._plan
         calls, readers = self._opened(checkpoint)
         bench = Bench(plan.directory, plan.format, checkpoint.generation, windows=len(calls) > 1)
-        detail = self._detail(readers[0])
+        detail = readers[0].detail or plan.detail
         details = self._detailing(detail) if detail and self._detailing else None
         job = Job(
             calls=calls,
@@ -131,14 +131,6 @@ class Run:
         if self._stopped:
             self._extraction.stop()
         self._extraction.run()
-
-    def _detail(self, reader: Reader) -> str | None:
-        if reader.detail and self._plan.detail:
-            raise CandidConfigError(
-                f"detail: read incrementally, {self._plan.name} is asked for record by record already. Leave it out",
-                field="detail",
-            )
-        return reader.detail or self._plan.detail
 
     def _opened(self, checkpoint: Checkpoint) -> tuple[list[Call], list[Reader]]:
         """Open the feed as the first try did: with the mark and at the time that it noted."""
@@ -178,7 +170,9 @@ class Run:
         mark, changes = None, self._changes
         if changes:
             mark = changes.watermark.load() if changes.interval is None else None
-            mark = beginning(self._plan.directory, self._plan.owner, mark)
+            # What is read anew in each run is not lost by being replaced.
+            if not isinstance(changes.feed, ServiceDates):
+                mark = beginning(self._plan.directory, self._plan.owner, mark, self._interval())
             if changes.interval:
                 settle(changes.interval[1], self._log, stopped=lambda: self._stopped)
         kept = None if mark is None else msgspec.to_builtins(mark)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -100,7 +101,7 @@ def test_what_another_run_brought_is_not_replaced_by_what_changed_since(
     first = changes(1, tmp_path, resource="patients")
     asked = len(candid.requests(route=SCAN))
     with pytest.raises(
-        AirflowFailException, match=r"path holds what changed until an earlier run \(nightly\).*run_id"
+        AirflowFailException, match=r"path holds what had changed when an earlier run \(nightly\).*run_id"
     ):
         changes(1, tmp_path, resource="patients", run_id="manual")
     assert len(candid.requests(route=SCAN)) == asked
@@ -123,12 +124,41 @@ def test_an_interval_that_is_not_over_is_refused_before_anything_is_sent(
     candid: Emulator, connect: Connect, tmp_path: Path
 ) -> None:
     now = datetime.now(UTC)
-    backfill = SimpleNamespace(
-        run_type="backfill", data_interval_start=now, data_interval_end=now + timedelta(days=1)
-    )
     with pytest.raises(AirflowFailException, match="data interval is not over"):
-        changes(1, tmp_path, resource="patients", dag_run=backfill)
+        changes(1, tmp_path, resource="patients", dag_run=backfill(now, now + timedelta(days=1)))
     assert candid.requests() == []
+
+
+def backfill(start: datetime, end: datetime) -> Any:
+    return SimpleNamespace(run_type="backfill", data_interval_start=start, data_interval_end=end)
+
+
+def test_an_interval_is_replaced_by_itself_and_by_no_other(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    start, middle, end = (datetime(2026, month, 16, tzinfo=UTC) for month in (1, 3, 4))
+    for run_id in ("one", "again"):
+        found = changes(1, tmp_path, resource="patients", run_id=run_id, dag_run=backfill(start, middle))
+        assert ids(found, "id")
+    with pytest.raises(AirflowFailException, match=r"an earlier run \(again\)"):
+        changes(1, tmp_path, resource="patients", run_id="next", dag_run=backfill(middle, end))
+    with pytest.raises(AirflowFailException, match=r"an earlier run \(again\)"):
+        changes(1, tmp_path, resource="patients", run_id="next")
+
+
+def test_what_is_read_anew_in_each_run_may_be_replaced(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    dates = [datetime(2026, 3, day, tzinfo=UTC) for day in (14, 15, 16)]
+    for run_id, (start, end) in zip(("one", "two"), itertools.pairwise(dates), strict=True):
+        given: Any = {"run_id": run_id, "dag_run": backfill(start, end)}
+        assert ids(changes(1, tmp_path, resource="encounters", incremental=ServiceDates(days=3), **given))
+
+
+def test_encounters_are_given_no_details_of_their_own_from_the_first_run_on(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    with pytest.raises(AirflowFailException, match="detail: read incrementally, encounters are"):
+        changes(1, tmp_path, resource="encounters", detail="/api/encounters/v4/{encounter_id}")
+    assert sum(candid.stats()["requests"].values()) == 0
 
 
 def test_a_watermark_that_cannot_be_one_is_refused_first(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
