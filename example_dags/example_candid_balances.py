@@ -38,7 +38,7 @@ def example_candid_balances() -> None:
         resource="patient_ar_inventory",
         incremental=True,
         detail="/api/patient-ar/v1/invoice-itemization/{claim_id}",
-        path=f"{OUTPUT}/balances/{{{{ ds }}}}",
+        path=f"{OUTPUT}/balances/{{{{ run_id }}}}",
         outlets=[BALANCES],
     )
     # [END howto_extract_details]

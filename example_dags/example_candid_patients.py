@@ -20,6 +20,8 @@ from candid_provider.transfers.candid_to_object_storage import CandidToObjectSto
 
 OUTPUT = os.environ.get("CANDID_OUTPUT") or str(Path.home() / "candid")
 PATIENTS = Asset("candid://default/patients")
+DAY = "{{ (dag_run.logical_date or dag_run.run_after) | ds }}"
+"""On Airflow 3 a run may have no logical date, and then no ``ds``."""
 
 
 @dag(
@@ -37,7 +39,7 @@ def example_candid_patients() -> None:
         resource="patients",
         incremental=True,
         format="parquet",
-        path=f"{OUTPUT}/patients/day={{{{ ds }}}}/hour={{{{ ts_nodash[9:11] }}}}",
+        path=f"{OUTPUT}/patients/day={DAY}/run={{{{ run_id }}}}",
         outlets=[PATIENTS],
     )
     # [END howto_extract_what_changed]

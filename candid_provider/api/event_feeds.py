@@ -54,7 +54,7 @@ class Events:
         self, call: Call, mark: Mark | None, interval: Interval | None, now: datetime.datetime
     ) -> tuple[Call, Edge, Span]:
         """Fix the window: the call for its first page, what was delivered of it, and its span."""
-        refuse(call.params, "params", self.name, "page_token", "created_before", "created_after")
+        refuse(call.params, "query", self.name, "page_token", "created_before", "created_after")
         span = span_of(mark, interval)
         oldest = microseconds(now) - round((KEPT_DAYS * 86400 - MARGIN) * SECOND)
         if span[0] != ALWAYS[0] and span[0] < oldest:
@@ -96,7 +96,7 @@ class EncounterEvents:
         :raises CandidConfigError: encounters are filtered, which events cannot be; or events are missing, as in
             :meth:`Events.open`.
         """
-        refuse(call.params, "params", self.name, *(set(call.params) - {"limit", "sort"}))
+        refuse(call.params, "query", self.name, *(set(call.params) - {"limit", "sort"}))
         events = Events(self.lag, self.overlap)
         if mark is None and interval is None:
             begins = microseconds(now) - round((self.lag + self.overlap) * SECOND)
@@ -137,7 +137,7 @@ class ServiceDates:
         self, call: Call, *, mark: Mark | None, interval: Interval | None, now: datetime.datetime
     ) -> tuple[Call, Reader]:
         """List what was served in the window."""
-        refuse(call.params, "params", self.name, "page_token", "date_of_service_min", "date_of_service_max")
+        refuse(call.params, "query", self.name, "page_token", "date_of_service_min", "date_of_service_max")
         if interval:
             span_of(None, interval)
         start = (interval[0] if interval else now).astimezone(datetime.UTC).date()

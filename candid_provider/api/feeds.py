@@ -106,7 +106,7 @@ class Rising:
         self, call: Call, *, mark: Mark | None, interval: Interval | None, now: datetime.datetime
     ) -> tuple[Call, Reader]:
         """List from the mark on, to the end or to the interval's."""
-        refuse(call.params, "params", self.name, "page_token", *self.fixed)
+        refuse(call.params, "query", self.name, "page_token", *self.fixed)
         paging = RisingPaging(_by_token(call), self.cursor, (self.bound,), sure_from=self.sure_from)
         begun, span = _begin(call.with_params(**self.fixed), (self.bound,), mark, interval)
         named = Named(self.key, self.cursor, self.cursor)
@@ -134,7 +134,7 @@ class Falling:
         self, call: Call, *, mark: Mark | None, interval: Interval | None, now: datetime.datetime
     ) -> tuple[Call, Reader]:
         """List from the newest down to the mark, or to the interval's beginning."""
-        refuse(call.params, "params", self.name, "page_token", *self.fixed)
+        refuse(call.params, "query", self.name, "page_token", *self.fixed)
         span = span_of(mark, interval)
         reader = Changes(
             call.route,
@@ -228,7 +228,7 @@ def _moment(text: str, bound: tuple[str, ...]) -> int:
         return microseconds(text.replace(" ", "T", 1))
     except msgspec.ValidationError:
         pass
-    argument = "params" if len(bound) == 1 else "json"
+    argument = "query" if len(bound) == 1 else "json"
     raise CandidConfigError(
         f"{argument}: {'.'.join(bound)} is not a time. Give one such as 2026-01-15T12:00:00Z", field=argument
     )

@@ -100,9 +100,9 @@ class Resource:
             or not known to it.
         """
         query, body = params or {}, json or {}
-        given, argument = (query, "params") if self.verb == "GET" else (body, "json")
+        given, argument = (query, "query") if self.verb == "GET" else (body, "json")
         if unused := (body if self.verb == "GET" else query):
-            raise self._useless("json" if unused is body else "params", argument)
+            raise self._useless("json" if unused is body else "query", argument)
         self._check("path_params", path_params or {}, self.placeholders)
         self._check(argument, given, self.required)
         merged = {**({self.size.name: self.size.asked} if self.size else {}), **self.defaults, **given}
@@ -154,16 +154,14 @@ class Resource:
     def _scanned(self, value: object) -> int:
         """Read maxResults: what a full page is has to be known, or the end of a scan is taken for its middle."""
         if self.size is None or self.size.largest is None:
-            raise CandidConfigError(
-                f"params: maxResults is not known; pages of {self.name} are fixed", field="params"
-            )
+            raise CandidConfigError(f"query: maxResults is not known; pages of {self.name} are fixed", field="query")
         try:
             size = int(value) if isinstance(value, int | str) else 0
         except ValueError:
             size = 0
         if not 1 <= size <= self.size.largest:
             raise CandidConfigError(
-                f"params: maxResults is not a whole number from 1 to {self.size.largest}", field="params"
+                f"query: maxResults is not a whole number from 1 to {self.size.largest}", field="query"
             )
         return size
 

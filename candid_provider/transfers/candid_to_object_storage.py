@@ -125,7 +125,7 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
                 key,
                 store,
                 self.log,
-                changes=self._changes(plan, context) if plan.feed else None,
+                changes=self._changes(plan, context, client.settings.candid_api) if plan.feed else None,
                 detailing=functools.partial(self._detailing, hook),
             )
             manifest = self._run.execute()
@@ -164,12 +164,12 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
             owner=owner_of(self, context),
         )
 
-    def _changes(self, plan: Plan, context: Context) -> Changes:
+    def _changes(self, plan: Plan, context: Context, api_url: str) -> Changes:
         from candid_provider.transfers.extraction.run import Changes
         from candid_provider.transfers.watermark import interval_of, subject_of, watermark_for
 
         assert plan.feed
-        subject = subject_of(plan.name, plan.feed, plan.call)
+        subject = subject_of(plan.name, plan.feed, plan.call, api_url)
         return Changes(plan.feed, watermark_for(context, subject, place=self.watermark), interval_of(context))
 
     def _detailing(self, hook: CandidHook, route: str) -> Detailer:

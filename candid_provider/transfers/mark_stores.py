@@ -10,6 +10,7 @@ from candid_provider.exceptions import CandidConfigError, CandidUnavailableError
 from candid_provider.oauth.store import StoreUnavailable
 from candid_provider.token_stores.failure import name_of_failure
 from candid_provider.token_stores.variable import VariableTokenStore
+from candid_provider.transfers.output.path import checked_path
 from candid_provider.transfers.output.whole_file import whole_file
 
 DESCRIPTION = "Where an incremental extract of Candid Health goes on, kept by airflow-provider-candid"
@@ -80,15 +81,16 @@ class FileMarks:
     """Keep the mark in a file, on any object storage.
 
     :param path: the file; it is replaced whole.
+    :raises CandidConfigError: there can be no such file.
     """
 
     def __init__(self, path: str | ObjectStoragePath) -> None:
-        self._path, self.name = path, f"file {path}"
+        self._path, self.name = checked_path(path, "watermark"), f"file {path}"
 
     def read(self) -> str | None:
         """Give the file's content."""
         try:
-            return ObjectStoragePath(self._path).read_bytes().decode("utf-8", "replace")
+            return self._path.read_bytes().decode("utf-8", "replace")
         except FileNotFoundError:
             return None
         except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
@@ -43,7 +44,7 @@ class ObjectStorageToCandidOperator(RendersPrivately, Connected):
     :param query: query parameters of each creation, such as ``skip_duplicate_check`` of patients.
     :param concurrency: lines under way at a time, 1 to 20.
     :param max_errors: more errors stop the load and fail the task; lines under way come to their end. None: any
-        number is borne.
+        number is borne, and the task succeeds with a warning; 0: the first error is too many.
     :param max_error_rate: a larger share of errors does, once 100 lines are done; between 0 and 1.
     :param dry_run: only check each line against the official SDK's model (extra ``[sdk]``); nothing is sent, and
         ``dry-run.jsonl`` in ``results_path`` names what is wrong.
@@ -101,6 +102,8 @@ class ObjectStorageToCandidOperator(RendersPrivately, Connected):
                     self._note_lineage()
         if session.gave_up:
             raise AirflowFailException(session.gave_up)
+        if trouble := session.trouble():
+            self.log.warning("%s; see %s", trouble, self.results_path)
         return summary
 
     def on_kill(self) -> None:
@@ -109,31 +112,40 @@ class ObjectStorageToCandidOperator(RendersPrivately, Connected):
             self._load.stop()
 
     def _check(self) -> None:
-        if isinstance(self.concurrency, bool) or not 1 <= self.concurrency <= MOST_AT_ONCE:
-            raise CandidConfigError(f"concurrency is not from 1 to {MOST_AT_ONCE}", field="concurrency")
-        if self.max_errors is not None and self.max_errors < 0:
-            raise CandidConfigError("max_errors is negative. Give 0 to stop at the first error", field="max_errors")
-        if self.max_error_rate is not None and not 0 <= self.max_error_rate <= 1:
-            raise CandidConfigError("max_error_rate is not a share between 0 and 1", field="max_error_rate")
+        from candid_provider.transfers.arguments import within
+
+        within("concurrency", self.concurrency, 1, MOST_AT_ONCE, whole=True)
+        if self.max_errors is not None:
+            within("max_errors", self.max_errors, 0, float("inf"), whole=True)
+        if self.max_error_rate is not None:
+            within("max_error_rate", self.max_error_rate, 0, 1)
         if self.existing not in ("refuse", "accept"):
             raise CandidConfigError("existing is neither 'refuse' nor 'accept'", field="existing")
 
     def _session(self, context: Context) -> Session:
+        from candid_provider.transfers.arguments import mapping, text
         from candid_provider.transfers.loading.load import Tolerance
         from candid_provider.transfers.loading.session import Session
         from candid_provider.transfers.output.owner import owner_of
         from candid_provider.transfers.progress import Progress
 
         return Session(
-            self.resource,
+            text("resource", self.resource),
             path=self.path,
             results_path=self.results_path,
-            params=self.query.value or {},
+            params=mapping("query", self.query.value),
             owner=owner_of(self, context),
+            host=self._host(),
             concurrency=self.concurrency,
             tolerance=Tolerance(self.max_errors, self.max_error_rate, self.existing == "accept"),
             progress=Progress(self.log),
         )
+
+    def _host(self) -> str:
+        if self.dry_run_only:
+            return ""
+        with self.hook as hook:
+            return urlsplit(hook.get_conn().settings.candid_api).hostname or ""
 
     def _note_lineage(self) -> None:
         from candid_provider.transfers.lineage import at_candid, note_lineage

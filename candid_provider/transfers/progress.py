@@ -40,7 +40,7 @@ class Progress:
         self._first = counts
 
     def tick(self, **counts: object) -> None:
-        """Log counts, if it is time."""
+        """Log counts, if it is time; what is costly is given as a function."""
         if (now := self._clock()) - self._logged >= self._every:
             self._logged = now
             self._line("so far", now, counts)
@@ -51,9 +51,10 @@ class Progress:
 
     def _line(self, state: str, now: float, counts: dict[str, object]) -> None:
         seconds = max(now - self._started, 1e-9)
+        told = {name: value() if callable(value) else value for name, value in counts.items()}
         words = [
             self._words(name, value, seconds) if isinstance(value, int | float) else f"{name}={value}"
-            for name, value in counts.items()
+            for name, value in told.items()
             if value is not None
         ]
         self._log.info("%s: %s", state, " ".join(words))

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from airflow.providers.common.compat.sdk import Asset, ObjectStoragePath
@@ -26,23 +27,26 @@ LONGEST = 250
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """Say what a mark is of: another resource's, or of another filter, would lose records.
+    """Say what a mark is of: another resource's, of another filter or another environment would lose records.
 
     :param resource: name of the resource, or route of the call.
     :param feed: name of its change feed.
     :param parameters: four digits of a hash of what is asked for; too few to guess a value by.
+    :param host: the API's; the same watermark may be used on another connection.
     """
 
     resource: str
     feed: str
     parameters: str
+    host: str = ""
 
 
-def subject_of(resource: str, feed: Feed, call: Call) -> Subject:
+def subject_of(resource: str, feed: Feed, call: Call, api_url: str = "") -> Subject:
     """Describe an extract by what it asks for; how many records come on a page does not count.
 
     :param resource: name of the resource, or route of the call.
     :param call: the listing's first page, as the feed is to open it.
+    :param api_url: base URL of the API; its host names the environment.
     """
     body = call.json if isinstance(call.json, Mapping) else {}
     paging = {"limit", "maxResults", "page_size", "page_token"}
@@ -53,7 +57,9 @@ def subject_of(resource: str, feed: Feed, call: Call) -> Subject:
         {name: value for name, value in body.items() if name not in paging},
     ]
     text = msgspec.json.encode(asked, order="sorted")
-    return Subject(resource, feed.name, hashlib.blake2b(text, digest_size=2).hexdigest())
+    return Subject(
+        resource, feed.name, hashlib.blake2b(text, digest_size=2).hexdigest(), urlsplit(api_url).hostname or ""
+    )
 
 
 class _Kept(msgspec.Struct):
@@ -109,7 +115,7 @@ class Watermark:
             raise CandidConfigError(
                 f"watermark: the {store.name} holds no mark. Remove it to begin anew", field="watermark"
             )
-        for what in ("resource", "feed", "parameters"):
+        for what in _PLURAL:
             if getattr(kept.subject, what) != getattr(self._subject, what):
                 raise CandidConfigError(
                     f"watermark: the {store.name} is of other {_PLURAL[what]} than this extract: from there on,"
@@ -120,7 +126,7 @@ class Watermark:
         return kept.mark
 
 
-_PLURAL = {"resource": "resources", "feed": "change feeds", "parameters": "parameters"}
+_PLURAL = {"resource": "resources", "feed": "change feeds", "parameters": "parameters", "host": "environments"}
 
 
 def watermark_for(

@@ -270,7 +270,7 @@ def test_what_a_feed_sets_itself_cannot_be_given(feed: Feed, params: dict[str, A
     now = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
     with pytest.raises(CandidConfigError) as failure:
         feed.open(token_call().with_params(**params), mark=None, interval=None, now=now)
-    assert failure.value.field == "params"
+    assert failure.value.field == "query"
     assert next(iter(params)) in str(failure.value)
     assert "Jane" not in str(failure.value)
 

@@ -142,7 +142,7 @@ def test_what_is_missing_is_named(resource: Resource) -> None:
     with pytest.raises(CandidConfigError) as failure:
         resource.call()
     argument, _, name = resource.needs[0].partition(".")
-    assert failure.value.field == {"query": "params"}.get(argument, argument)
+    assert failure.value.field == argument
     assert f"{name} is missing" in str(failure.value)
 
 
@@ -150,10 +150,10 @@ def test_what_is_missing_is_named(resource: Resource) -> None:
     ("name", "arguments", "field"),
     [
         ("payers", {"json": {"limit": 3}}, "json"),
-        ("claim_dynamic_view", {"params": {"limit": 3}, "path_params": {"claim_dynamic_view_id": "7"}}, "params"),
+        ("claim_dynamic_view", {"params": {"limit": 3}, "path_params": {"claim_dynamic_view_id": "7"}}, "query"),
         ("payers", {"path_params": {"payer_uuid": "7"}}, "path_params"),
         ("contract_providers", {"path_params": {"contract_id": ""}}, "path_params"),
-        ("visits", {"params": {"filters": None}}, "params"),
+        ("visits", {"params": {"filters": None}}, "query"),
     ],
 )
 def test_an_argument_that_cannot_be_used_is_named(name: str, arguments: Any, field: str) -> None:

@@ -155,6 +155,11 @@ def test_windows_are_read_at_once_and_written_in_order(candid: Emulator, connect
     ("arguments", "field"),
     [
         ({"resource": "claims"}, "resource"),
+        ({"resource": None}, "resource is not text"),
+        ({"query": "limit=5"}, "query is not a mapping"),
+        ({"path_params": "7"}, "path_params is not a mapping"),
+        ({"json": {"limit": 5}}, "json: encounters takes none. Its parameters go into query"),
+        ({"detail": 5}, "detail is not text"),
         ({"format": "csv"}, "format"),
         ({"compression": "bzip2"}, "compression"),
         ({"path": "out"}, "path"),

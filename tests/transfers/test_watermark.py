@@ -65,6 +65,7 @@ def test_a_mark_does_not_go_back(tmp_path: Path) -> None:
         (Subject("coverages", "scan", "0000"), "other resources"),
         (Subject("patients", "since", "0000"), "other change feeds"),
         (Subject("patients", "scan", "0001"), "other parameters"),
+        (Subject("patients", "scan", "0000", "elsewhere.example.org"), "other environments"),
     ],
 )
 def test_another_extracts_mark_is_refused(tmp_path: Path, other: Subject, what: str) -> None:

@@ -229,4 +229,10 @@ class Extraction:
             "rows": sum(each.rows for each in counts),
             "nbytes": self.nbytes,
             "failures": sum(each.failures for each in counts) or None,
+            "cursor": self._cursor,
         }
+
+    def _cursor(self) -> str | None:
+        """Say from where a next run would go on, if it reads changes."""
+        mark = self._job.readers[0].mark()
+        return mark.at if mark else None

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from candid_provider.api.call import Call
+from candid_provider.api.event_feeds import EncounterEvents
 from candid_provider.api.resources import resource_named
 from candid_provider.api.routes import route_of
 from candid_provider.exceptions import CandidConfigError
+from candid_provider.transfers.arguments import mapping, text
 from candid_provider.transfers.extraction.formats import Format, format_named
 from candid_provider.transfers.extraction.windows import windows
 from candid_provider.transfers.output.directory import Directory
@@ -98,9 +100,10 @@ def plan(
 
     :raises CandidConfigError: one is wrong; names the argument and the next step.
     """
-    row, call = _checked_call(resource, query, path_params, json)
+    named = mapping("path_params", path_params)
+    row, call = _checked_call(resource, mapping("query", query), named, json)
     feed = _feed(row, incremental, parallel_windows) if incremental is not False else None
-    answers = f"GET {route_of(detail)}" if detail else call.route
+    answers = f"GET {route_of(_detail(detail, feed))}" if detail else call.route
     return Plan(
         name=resource if isinstance(resource, str) else call.route,
         resource=row,
@@ -120,7 +123,7 @@ def plan(
 
 
 def _checked_call(
-    resource: str | Call, query: Mapping[str, Any] | None, path_params: Mapping[str, str] | None, json: Any
+    resource: str | Call, query: Mapping[str, Any], path_params: Mapping[str, str], json: Any
 ) -> tuple[Resource | None, Call]:
     row, call = _call(resource, query, path_params, json)
     if call.paging is None:
@@ -133,14 +136,14 @@ def _checked_call(
 
 
 def _call(
-    resource: str | Call, query: Mapping[str, Any] | None, path_params: Mapping[str, str] | None, json: Any
+    resource: str | Call, query: Mapping[str, Any], path_params: Mapping[str, str], json: Any
 ) -> tuple[Resource | None, Call]:
     if isinstance(resource, Call):
         if path_params or json is not None:
             name = "path_params" if path_params else "json"
             raise CandidConfigError(f"{name} belongs into the call that is given as resource", field=name)
-        return None, resource.with_params(**query or {})
-    row = resource_named(resource)
+        return None, resource.with_params(**query)
+    row = resource_named(text("resource", resource))
     return row, row.call(query, path_params, json)
 
 
@@ -160,6 +163,14 @@ def _feed(row: Resource | None, incremental: bool | Feed, parallel_windows: int)
             "parallel_windows: a change feed is read in one go. Leave it at 1", field="parallel_windows"
         )
     return row.changes(None if isinstance(incremental, bool) else incremental)
+
+
+def _detail(detail: str, feed: Feed | None) -> str:
+    if isinstance(feed, EncounterEvents):
+        raise CandidConfigError(
+            "detail: read incrementally, encounters are asked for one by one already. Leave it out", field="detail"
+        )
+    return text("detail", detail)
 
 
 def _at_least(name: str, value: object, least: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from candid_provider.api.feeds import Mark
+from candid_provider.exceptions import CandidUnavailableError
 from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
 from candid_provider.transfers.extraction.manifest import ExtractManifest
 from candid_provider.transfers.extraction.part import Bench
@@ -38,11 +39,26 @@ def publish(plan: Plan, bench: Bench, checkpoint: Checkpoint, store: CheckpointS
         checkpoint.replaces = replaced_by(plan.directory, plan.owner)
         store.save(checkpoint)
     manifest = _manifest(plan, checkpoint, end)
+    _check_there(plan, checkpoint, store, manifest)
     write(plan.directory, manifest, checkpoint.replaces)
     plan.directory.remove(bench.leftovers(manifest.files))
     end.save_mark()
     store.remove()
     return manifest
+
+
+def _check_there(plan: Plan, checkpoint: Checkpoint, store: CheckpointStore, manifest: ExtractManifest) -> None:
+    """See that nobody has removed a part: another run would, that writes there at the same time elsewhere."""
+    sizes, parts = plan.directory.sizes(), [*manifest.parts, *manifest.failure_parts]
+    missing = [part.name for part in parts if sizes.get(part.name) != part.bytes]
+    if not missing:
+        return
+    checkpoint.identity = ""  # nothing to go on with
+    store.save(checkpoint)
+    raise CandidUnavailableError(
+        f"{plan.directory.field}: {len(missing)} of {len(parts)} parts are not there any more; a retry begins anew."
+        " Give each run a directory of its own: another one seems to have written there at the same time"
+    )
 
 
 def _manifest(plan: Plan, checkpoint: Checkpoint, end: Ending) -> ExtractManifest:

@@ -11,21 +11,26 @@ from typing import Protocol
 import msgspec
 
 from candid_provider.api.call import Call, Page
+from candid_provider.api.event_feeds import ServiceDates
 from candid_provider.api.feeds import Feed, Interval, Mark, Reader
-from candid_provider.exceptions import CandidConfigError
 from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
 from candid_provider.transfers.extraction.extraction import Extraction, Job, PositionLostError
 from candid_provider.transfers.extraction.feed import Detailer, Whole
-from candid_provider.transfers.extraction.manifest import ExtractManifest
+from candid_provider.transfers.extraction.manifest import ExtractManifest, beginning
 from candid_provider.transfers.extraction.part import Bench
 from candid_provider.transfers.extraction.plan import Plan
 from candid_provider.transfers.extraction.publish import Ending, publish
+from candid_provider.transfers.extraction.settling import settle
 from candid_provider.transfers.output.manifest import replaced_by
 from candid_provider.transfers.progress import Log
 
 
 class Marks(Protocol):
     """Keep a feed's mark between runs."""
+
+    @property
+    def name(self) -> str:
+        """Where it is kept, for people."""
 
     def load(self) -> Mark | None:
         """Read it; None if there is none yet."""
@@ -79,6 +84,10 @@ class Run:
         :raises CandidConfigError: the directory is another task's; nothing was sent or written.
         :raises CandidError: what went wrong; a retry goes on where this try stood.
         """
+        with self._plan.directory.held():
+            return self._extract_all()
+
+    def _extract_all(self) -> ExtractManifest:
         checkpoint = self._checkpoint()
         try:
             return self._follow(checkpoint)
@@ -97,7 +106,7 @@ class Run:
         plan = self._plan
         calls, readers = self._opened(checkpoint)
         bench = Bench(plan.directory, plan.format, checkpoint.generation, windows=len(calls) > 1)
-        detail = self._detail(readers[0])
+        detail = readers[0].detail or plan.detail
         details = self._detailing(detail) if detail and self._detailing else None
         job = Job(
             calls=calls,
@@ -123,14 +132,6 @@ class Run:
             self._extraction.stop()
         self._extraction.run()
 
-    def _detail(self, reader: Reader) -> str | None:
-        if reader.detail and self._plan.detail:
-            raise CandidConfigError(
-                f"detail: read incrementally, {self._plan.name} is asked for record by record already. Leave it out",
-                field="detail",
-            )
-        return reader.detail or self._plan.detail
-
     def _opened(self, checkpoint: Checkpoint) -> tuple[list[Call], list[Reader]]:
         """Open the feed as the first try did: with the mark and at the time that it noted."""
         if self._changes is None:
@@ -138,11 +139,18 @@ class Run:
         mark = None if checkpoint.mark is None else msgspec.convert(checkpoint.mark, Mark)
         now = datetime.fromisoformat(checkpoint.began)
         call, reader = self._changes.feed.open(self._plan.call, mark=mark, interval=self._changes.interval, now=now)
+        if span := self._interval():
+            self._log.info("reading what changed from %s to %s", *span)
+        else:
+            self._log.info(
+                "reading what changed since %s", mark.at if mark else "the beginning: there is no watermark"
+            )
         return [call], [reader]
 
     def _move_on(self, mark: Mark | None) -> None:
         if self._changes and self._changes.interval is None and mark is not None:
             self._changes.watermark.save(mark)
+            self._log.info("the next run goes on from %s (%s)", mark.at, self._changes.watermark.name)
 
     def _interval(self) -> tuple[str, str] | None:
         span = self._changes.interval if self._changes else None
@@ -159,7 +167,14 @@ class Run:
         return self._begin(identity)
 
     def _begin(self, identity: str) -> Checkpoint:
-        mark = self._changes.watermark.load() if self._changes and self._changes.interval is None else None
+        mark, changes = None, self._changes
+        if changes:
+            mark = changes.watermark.load() if changes.interval is None else None
+            # What is read anew in each run is not lost by being replaced.
+            if not isinstance(changes.feed, ServiceDates):
+                mark = beginning(self._plan.directory, self._plan.owner, mark, self._interval())
+            if changes.interval:
+                settle(changes.interval[1], self._log, stopped=lambda: self._stopped)
         kept = None if mark is None else msgspec.to_builtins(mark)
         return Checkpoint(identity, secrets.token_hex(4), datetime.now(UTC).isoformat(), kept)
 

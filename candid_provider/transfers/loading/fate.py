@@ -137,14 +137,17 @@ class _Attempt:
         name = refusal.error_name or f"Http{refusal.status_code}"
         if refusal.error_name not in self._creation.taken:
             return self._is(REFUSED, error=name, fields=refusal.fields)
-        sought = await self._creator.find(self._record)
-        if sought.found or not self._creation.vague:
-            if self.may_be_ours:
-                return self._is(CREATED, id=sought.id)
+        sought, vague = await self._creator.find(self._record), self._creation.vague
+        if vague and not sought.found:
+            if sought.found is None and self.may_be_ours:
+                return self._is(UNKNOWN, error=name)
+            return self._is(REFUSED, error=name, fields=refusal.fields)
+        if not self.may_be_ours:
             return self._is(EXISTING, id=sought.id, error=name)
-        if sought.found is None and self.may_be_ours:
+        if sought.found is False:
+            # The key is in use, but not where ours would be: whose it is, a person has to find out.
             return self._is(UNKNOWN, error=name)
-        return self._is(REFUSED, error=name, fields=refusal.fields)
+        return self._is(CREATED, id=sought.id)
 
     def _is(self, kind: str, **known: Any) -> Outcome:
         return _of(self._line, self._external_id, kind, **known)

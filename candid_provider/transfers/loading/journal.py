@@ -156,7 +156,9 @@ class LocalMedium:
         """Append some lines."""
         if self._descriptor is None:
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        os.write(self._descriptor, lines)
+        left = memoryview(lines)
+        while left:  # a disk that is nearly full takes a part
+            left = left[os.write(self._descriptor, left) :]
         if self._sync:
             os.fsync(self._descriptor)
 

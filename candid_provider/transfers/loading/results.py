@@ -29,6 +29,7 @@ class Summary(msgspec.Struct, kw_only=True):
     :param resource: what was created.
     :param route: method and route template of the creation.
     :param owner: whose load it was.
+    :param host: the API's.
     :param input: SHA-256 of the lines.
     :param lines: how many there were to load.
     :param outcomes: how many had which outcome.
@@ -40,6 +41,7 @@ class Summary(msgspec.Struct, kw_only=True):
     version: int = VERSION
     resource: str
     route: str
+    host: str = ""
     owner: Owner
     input: str
     lines: int
@@ -50,7 +52,15 @@ class Summary(msgspec.Struct, kw_only=True):
 
     def is_of_the_same(self, other: Summary) -> bool:
         """Say whether another load is this one: tried again, not run again."""
-        return (self.resource, self.owner, self.input) == (other.resource, other.owner, other.input)
+        return self.is_at_the_same_place(other) and self.input == other.input
+
+    def is_at_the_same_place(self, other: Summary) -> bool:
+        """Say whether another load is of this run, and of the same resource at the same environment."""
+        return (self.resource, self.host, self.owner) == (other.resource, other.host, other.owner)
+
+    def count(self, *kinds: str) -> int:
+        """Count lines by their outcomes."""
+        return sum(self.outcomes.get(kind, 0) for kind in kinds)
 
 
 class Results:
@@ -110,8 +120,19 @@ class Results:
                 late.add(number)
         return late
 
-    def forget(self) -> None:
-        """Delete what an earlier load left here, its summary first."""
+    def forget(self, before: Summary | None) -> None:
+        """Delete what an earlier load left here, its summary first.
+
+        :raises CandidConfigError: there are lines for a person to look at, and nobody has taken them away.
+        """
+        unknown = before.count(UNKNOWN) if before else 0
+        if unknown and self._directory.read(UNKNOWN_LINES):
+            field = self._directory.field
+            raise CandidConfigError(
+                f"{field} holds an {UNKNOWN_LINES} of {unknown} lines, and nobody knows whether Candid has them. Move"
+                f" it away to find out, or give each run a {field} of its own",
+                field=field,
+            )
         self._directory.remove((SUMMARY, RESULTS, DEAD_LETTERS, UNKNOWN_LINES))
 
     def write(self, source: Source, outcomes: Outcomes, is_error: Callable[[str], bool], summary: Summary) -> None:
@@ -126,10 +147,13 @@ class Results:
         def dead(kind: str) -> bool:
             return is_error(kind) and kind != UNKNOWN
 
+        def unknown(kind: str) -> bool:
+            return kind == UNKNOWN
+
         summary.files = {
             "results": self._write(RESULTS, outcomes.lines()),
-            "dead_letters": self._write(DEAD_LETTERS, _lines_of(source, outcomes, dead)),
-            "unknown": self._write(UNKNOWN_LINES, _lines_of(source, outcomes, lambda kind: kind == UNKNOWN)),
+            "dead_letters": self._write(DEAD_LETTERS, _lines_of(source, outcomes, dead), private=True),
+            "unknown": self._write(UNKNOWN_LINES, _lines_of(source, outcomes, unknown), private=True),
         }
         self._write(SUMMARY, [msgspec.json.format(msgspec.json.encode(summary)) + b"\n"])
 
@@ -138,9 +162,9 @@ class Results:
         self._write(REHEARSAL, outcomes.lines())
         return self._directory.url(REHEARSAL)
 
-    def _write(self, name: str, lines: Iterable[bytes]) -> Part:
+    def _write(self, name: str, lines: Iterable[bytes], *, private: bool = False) -> Part:
         rows = 0
-        with self._directory.writing(name) as file:
+        with self._directory.writing(name, private=private) as file:
             hashing = Hashing(file)
             for line in lines:
                 hashing.write(line)

@@ -15,7 +15,7 @@ from candid_provider.transfers.loading.fate import Creator
 from candid_provider.transfers.loading.journal import journal_in
 from candid_provider.transfers.loading.load import Load, Tolerance
 from candid_provider.transfers.loading.models import Model
-from candid_provider.transfers.loading.outcomes import INVALID, KINDS, Outcomes
+from candid_provider.transfers.loading.outcomes import CREATED, INVALID, KINDS, UNKNOWN, Outcomes
 from candid_provider.transfers.loading.results import Results, Summary
 from candid_provider.transfers.loading.source import Source
 from candid_provider.transfers.loading.survey import invalid, record_of, survey
@@ -32,6 +32,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
     :param results_path: where its results go.
     :param params: query parameters of each creation.
     :param owner: whose load it is.
+    :param host: the API's.
     :param concurrency: lines under way at a time.
     :param tolerance: when to stop.
     :param progress: where progress is logged.
@@ -46,6 +47,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
         results_path: str | ObjectStoragePath,
         params: Mapping[str, Any],
         owner: Owner,
+        host: str,
         concurrency: int,
         tolerance: Tolerance,
         progress: Progress,
@@ -61,19 +63,23 @@ class Session(contextlib.AbstractContextManager["Session"]):
                 "results_path is where the input is, and results would be loaded. Give another directory",
                 field="results_path",
             )
-        self._params, self._owner = params, owner
+        self._params, self._owner, self._host = params, owner, host
         self._tolerance, self._progress = tolerance, progress
         self._results, self._outcomes = Results(self._directory), Outcomes()
         self._journal = journal_in(self._directory, keyed=bool(self._creation.key), concurrency=concurrency)
         self._summary = self._summed_up(0, "")
+        self._stack = contextlib.ExitStack()
+        self._stack.callback(self._outcomes.close)
         self.gave_up = ""
 
     def prepared(self) -> Load:
         """Check the input, find out what was done before, and give the load of what is left.
 
         :raises CandidConfigError: the input cannot be loaded, or ``results_path`` is of another load.
+        :raises CandidUnavailableError: another process is loading there.
         """
         self._summary = self._summed_up(*survey(self._source, self._creation, self._outcomes))
+        self._stack.enter_context(self._directory.held())
         begun = self._resumed()
         self._progress.since(records=len(self._outcomes))
         return Load(
@@ -89,22 +95,34 @@ class Session(contextlib.AbstractContextManager["Session"]):
         """Take over what is known of this load; the numbers of the lines that may have been sent."""
         before = self._results.summary(self._owner)
         task = {"dag_id": self._owner.dag_id, "task_id": self._owner.task_id, "map_index": self._owner.map_index}
-        of = {"resource": self._creation.name, "owner": task, "input": self._summary.input}
+        of = {"resource": self._creation.name, "host": self._host, "owner": task, "input": self._summary.input}
         begun = self._journal.resume(of, self._outcomes)
         late = set[int]()
         if begun is not None or (before and before.is_of_the_same(self._summary)):
             accepted = self._tolerance.existing_accepted
             late = self._results.resume(self._source, self._outcomes, existing_accepted=accepted)
         else:
-            self._results.forget()
+            self._check_unsent(before)
+            self._results.forget(before)
         if begun is None:
-            self._directory.make()
             self._journal.open(of)
         return late | (begun or set())
 
+    def _check_unsent(self, before: Summary | None) -> None:
+        """See that no line goes out again of which nothing but its place in another input is known."""
+        if self._creation.key or not before or not before.is_at_the_same_place(self._summary):
+            return
+        if sent := before.count(CREATED, UNKNOWN):
+            raise CandidConfigError(
+                f"path is not what this run has loaded {sent} lines of, and {self._creation.name} have no key to tell"
+                " which of them it holds. Put the file back; load mended lines, a copy of dead-letters.jsonl, with a"
+                " results_path of their own",
+                field="path",
+            )
+
     def _summed_up(self, lines: int, digest: str) -> Summary:
         name, route = self._creation.name, f"POST {self._creation.path}"
-        return Summary(resource=name, route=route, owner=self._owner, input=digest, lines=lines)
+        return Summary(resource=name, route=route, host=self._host, owner=self._owner, input=digest, lines=lines)
 
     def rehearsed(self) -> dict[str, Any]:
         """Check each line against the SDK's model, write down what is wrong, and sum up; nothing is sent.
@@ -153,16 +171,19 @@ class Session(contextlib.AbstractContextManager["Session"]):
     def _errors(self) -> dict[str, int]:
         return {name: count for name, count in sorted(self._outcomes.errors.items()) if count}
 
+    def trouble(self) -> str:
+        """Say how many lines are errors, and which; empty if none is."""
+        if not (errors := self._tolerance.errors(self._outcomes)):
+            return ""
+        told = ", ".join(f"{n} {name}" for name, n in self._errors().items())
+        return f"{errors} of {self._summary.lines} lines are errors ({told})"
+
     def _too_many(self, path: str) -> str:
-        errors, told = (
-            self._tolerance.errors(self._outcomes),
-            ", ".join(f"{n} {name}" for name, n in self._errors().items()),
-        )
         return (
-            f"{errors} of {self._summary.lines} lines are errors ({told}), more than max_errors or max_error_rate"
-            f" allow. What became of each line is in {path}. Mend the cause and clear the"
-            " task: it sends what was not loaded"
+            f"{self.trouble()}, more than max_errors or max_error_rate allow. What became of each line is in {path}."
+            " Mend the cause and clear the task: with the same input it sends what was not loaded. Mend lines that"
+            " are wrong themselves in a copy of dead-letters.jsonl and load it with a results_path of its own"
         )
 
     def __exit__(self, *exc_info: object) -> None:
-        self._outcomes.close()
+        self._stack.close()

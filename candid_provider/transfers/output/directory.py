@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import IO, Any
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from candid_provider.exceptions import CandidConfigError
+from candid_provider.exceptions import CandidConfigError, CandidUnavailableError
 from candid_provider.transfers.output.path import checked_path, local_path
 from candid_provider.transfers.output.whole_file import put_in_place, unwritable, whole_file
 
@@ -54,6 +56,28 @@ class Directory:
             problem = error.strerror or type(error).__name__
         raise unwritable(self, problem, self.field)
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes of this machine out, where the disk is local: two would spoil each other's files.
+
+        :raises CandidConfigError: as :meth:`make`.
+        :raises CandidUnavailableError: another process is at work there; a try later may find it done.
+        """
+        self.make()
+        if self.local is None:
+            yield
+            return
+        descriptor = os.open(self.local, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if not _locked(descriptor):
+                raise CandidUnavailableError(
+                    f"{self.field}: another process is writing there at this moment. Should it be another run or"
+                    " another mapped task, give each a directory of its own"
+                )
+            yield
+        finally:
+            os.close(descriptor)
+
     def sizes(self) -> dict[str, int]:
         """List the files and their sizes in bytes; none if there is no directory."""
         try:
@@ -84,9 +108,12 @@ class Directory:
             file.write(content)
 
     @contextlib.contextmanager
-    def writing(self, name: str) -> Iterator[IO[bytes]]:
-        """Write a file that takes its place when the block ends well."""
-        with whole_file(self.target / name, field=self.field) as file:
+    def writing(self, name: str, *, private: bool = False) -> Iterator[IO[bytes]]:
+        """Write a file that takes its place when the block ends well.
+
+        :param private: as for :meth:`write`.
+        """
+        with whole_file(self.target / name, private=private, field=self.field) as file:
             yield file
 
     def adopt(self, file: Path, name: str) -> None:
@@ -105,3 +132,13 @@ class Directory:
 
     def _path(self, name: str) -> str:
         return f"{self.target.path.rstrip('/')}/{name}"
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a network file system that cannot lock a directory
+        pass
+    return True

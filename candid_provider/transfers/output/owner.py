@@ -36,7 +36,7 @@ class Owner(msgspec.Struct, frozen=True):
         if self.run_id and earlier.run_id == self.run_id and earlier.map_index != self.map_index:
             raise CandidConfigError(
                 f"{field} is the same for two mapped tasks of one run. Make it depend on what the task is mapped"
-                " over",
+                " over, or let it end in {{ ti.map_index }}",
                 field=field,
             )
 

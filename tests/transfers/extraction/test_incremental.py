@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import itertools
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,14 +24,17 @@ ITEMIZE = "/api/patient-ar/v1/invoice-itemization/{claim_id}"
 
 
 class Instance:
-    dag_id, task_id, run_id, map_index = "dag", "extract", "nightly", -1
+    dag_id, task_id, map_index = "dag", "extract", -1
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
 
 
-def changes(run: int, tmp_path: Path, **arguments: Any) -> Path:
+def changes(run: int, tmp_path: Path, *, run_id: str = "nightly", dag_run: Any = None, **arguments: Any) -> Path:
     """Extract what changed since the last run; the mark lies beside the extracts."""
     directory = tmp_path / f"run-{run}"
     given = {"path": str(directory), "incremental": True, "watermark": str(tmp_path / "mark.json"), **arguments}
-    extract({"ti": Instance(), "dag_run": None}, **given)
+    extract({"ti": Instance(run_id), "dag_run": dag_run}, **given)
     return directory
 
 
@@ -56,6 +61,119 @@ def test_a_failed_run_leaves_the_mark_and_its_retry_moves_it_on(
     assert len(candid.requests(route=SCAN)) - asked == manifest(first)["pages"] - 6
     assert len(set(ids(first, "id"))) == len(ids(first, "id")) == 230
     assert (tmp_path / "mark.json").exists()
+
+
+def test_the_log_says_from_where_and_to_where_changes_were_read(
+    candid: Emulator, connect: Connect, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cursor = manifest(changes(1, tmp_path, resource="patients"))["cursor"]["at"]
+    first = capsys.readouterr().out
+    assert "reading what changed since the beginning: there is no watermark" in first
+    assert f"cursor={cursor}" in first
+    assert f"the next run goes on from {cursor} (file {tmp_path}/mark.json)" in first
+    changes(2, tmp_path, resource="patients")
+    assert f"reading what changed since {cursor}" in capsys.readouterr().out
+
+
+def test_a_run_that_is_made_again_loses_nothing_of_what_it_replaces(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    for _ in range(2):  # the second after the mark has moved on: the task was cleared, or its end was not noted
+        found = changes(1, tmp_path, resource="patients")
+        assert len(set(ids(found, "id"))) == len(ids(found, "id")) == 230
+    second = changes(2, tmp_path, resource="patients")
+    changes(3, tmp_path, resource="patients")
+    assert manifest(changes(2, tmp_path, resource="patients"))["began_at"] == manifest(second)["began_at"]
+
+
+def test_a_mark_that_was_removed_begins_anew_also_when_a_run_is_made_again(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    changes(1, tmp_path, resource="patients")
+    changes(2, tmp_path, resource="patients")
+    (tmp_path / "mark.json").unlink()
+    assert len(ids(changes(2, tmp_path, resource="patients"), "id")) == 230
+
+
+def test_what_another_run_brought_is_not_replaced_by_what_changed_since(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    first = changes(1, tmp_path, resource="patients")
+    asked = len(candid.requests(route=SCAN))
+    with pytest.raises(
+        AirflowFailException, match=r"path holds what had changed when an earlier run \(nightly\).*run_id"
+    ):
+        changes(1, tmp_path, resource="patients", run_id="manual")
+    assert len(candid.requests(route=SCAN)) == asked
+    assert len(ids(first, "id")) == 230
+
+
+def test_an_empty_extract_of_another_run_may_be_replaced(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    changes(1, tmp_path, resource="patients")
+    changes(2, tmp_path, resource="patients")
+    assert rows(changes(2, tmp_path, resource="patients", run_id="manual")) == []
+
+
+def test_a_whole_extract_replaces_what_changed(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    changes(1, tmp_path, resource="patients")
+    found = changes(1, tmp_path, resource="patients", run_id="manual", incremental=False)
+    assert len(ids(found, "id")) == 230
+
+
+def test_an_interval_that_is_not_over_is_refused_before_anything_is_sent(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    with pytest.raises(AirflowFailException, match="data interval is not over"):
+        changes(1, tmp_path, resource="patients", dag_run=backfill(now, now + timedelta(days=1)))
+    assert candid.requests() == []
+
+
+def backfill(start: datetime, end: datetime) -> Any:
+    return SimpleNamespace(run_type="backfill", data_interval_start=start, data_interval_end=end)
+
+
+def test_an_interval_is_replaced_by_itself_and_by_no_other(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    start, middle, end = (datetime(2026, month, 16, tzinfo=UTC) for month in (1, 3, 4))
+    for run_id in ("one", "again"):
+        found = changes(1, tmp_path, resource="patients", run_id=run_id, dag_run=backfill(start, middle))
+        assert ids(found, "id")
+    with pytest.raises(AirflowFailException, match=r"an earlier run \(again\)"):
+        changes(1, tmp_path, resource="patients", run_id="next", dag_run=backfill(middle, end))
+    with pytest.raises(AirflowFailException, match=r"an earlier run \(again\)"):
+        changes(1, tmp_path, resource="patients", run_id="next")
+
+
+def test_what_is_read_anew_in_each_run_may_be_replaced(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    dates = [datetime(2026, 3, day, tzinfo=UTC) for day in (14, 15, 16)]
+    for run_id, (start, end) in zip(("one", "two"), itertools.pairwise(dates), strict=True):
+        given: Any = {"run_id": run_id, "dag_run": backfill(start, end)}
+        assert ids(changes(1, tmp_path, resource="encounters", incremental=ServiceDates(days=3), **given))
+
+
+def test_encounters_are_given_no_details_of_their_own_from_the_first_run_on(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    with pytest.raises(AirflowFailException, match="detail: read incrementally, encounters are"):
+        changes(1, tmp_path, resource="encounters", detail="/api/encounters/v4/{encounter_id}")
+    assert sum(candid.stats()["requests"].values()) == 0
+
+
+def test_a_watermark_that_cannot_be_one_is_refused_first(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    with pytest.raises(AirflowFailException, match="watermark is relative"):
+        changes(1, tmp_path, resource="patients", watermark="mark.json")
+    assert candid.requests() == []
+
+
+def test_a_mark_of_another_environment_is_not_gone_on_from(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    changes(1, tmp_path, resource="patients")
+    connect(host=candid.url.replace("127.0.0.1", "localhost"))
+    with pytest.raises(AirflowFailException, match="is of other environments"):
+        changes(2, tmp_path, resource="patients")
 
 
 def test_encounters_are_asked_for_by_their_events(candid: Emulator, connect: Connect, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk.io import attach  # noqa: TID251 - how a deployment adds a file system
 
 from candid_provider.emulator import Emulator
-from candid_provider.exceptions import CandidStoppedError
+from candid_provider.exceptions import CandidStoppedError, CandidUnavailableError
+from candid_provider.transfers.output.directory import Directory
 from tests.conftest import Connect
 from tests.transfers.extraction.conftest import PAGE, extract, ids, manifest, operator, rows
 
@@ -185,3 +186,24 @@ def store() -> fsspec.AbstractFileSystem:
     store.store.clear()
     attach("memory", fs=store)
     return store
+
+
+def test_two_processes_do_not_write_at_the_same_place(candid: Emulator, connect: Connect, tmp_path: Path) -> None:
+    with Directory(str(tmp_path)).held(), pytest.raises(CandidUnavailableError, match="another process"):
+        extract(resource="encounters", path=str(tmp_path))
+    assert asked(candid) == 0
+    assert extract(resource="encounters", path=str(tmp_path))["rows"] == 420
+
+
+def test_a_manifest_names_no_part_that_another_run_has_removed(
+    candid: Emulator, connect: Connect, tmp_path: Path
+) -> None:
+    arguments = {"resource": "encounters", "path": str(tmp_path), "query": PAGE, "part_rows": 100}
+    fail_once_at(candid, 30)
+    with pytest.raises(AirflowFailException):
+        extract(**arguments)
+    next(tmp_path.glob("part-00000-*")).unlink()
+    with pytest.raises(CandidUnavailableError, match=r"1 of 5 parts are not there.*Give each run a directory"):
+        extract(**arguments)
+    assert not (tmp_path / "manifest.json").exists()
+    assert extract(**arguments)["rows"] == len(rows(tmp_path)) == 420

@@ -12,6 +12,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
 from candid_provider.exceptions import CandidUnavailableError
+from candid_provider.transfers.output.directory import Directory
+from tests.conftest import Connect
 from tests.transfers.loading.conftest import CREATE, Desk, Instance, encounter, encounters
 
 PAY = "POST /api/patient-payments/v4"
@@ -65,6 +67,13 @@ def test_a_refused_line_says_why_and_goes_to_the_dead_letters_as_it_came(desk: D
     assert (desk.results / "dead-letters.jsonl").read_bytes() == refused + b"\n"
     assert summary["outcomes"] == {"created": 2, "refused": 1}
     assert summary["errors"] == {"HttpRequestValidationsError": 1}
+
+
+def test_a_load_that_bears_its_errors_says_where_they_are(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.load([encounter("visit-0"), {"external_id": "visit-1"}])
+    assert f"1 of 2 lines are errors (1 HttpRequestValidationsError); see {desk.results}" in capsys.readouterr().out
+    desk.load(encounters(1), run_id="good", results_path=str(desk.folder / "good"), existing="accept")
+    assert "errors" not in capsys.readouterr().out
 
 
 def test_a_write_that_was_processed_and_answered_500_is_found_and_not_repeated(desk: Desk) -> None:
@@ -167,6 +176,19 @@ def test_a_patient_who_looks_like_another_is_refused_and_one_of_our_own_is_not(d
     assert [kind for _, kind, _ in desk.outcomes()] == ["created", "created"]
 
 
+def test_a_key_that_is_taken_by_what_cannot_be_found_is_not_called_created(desk: Desk) -> None:
+    # The key is in use for another patient, under whom nobody looks; our own first try was not processed.
+    with desk.http() as http:
+        scan = http.get("/appointments/v1/updates/scan", params={"since": "1970-01-01T00:00:00Z"}).json()
+    theirs, other = scan[0], next(row for row in scan if row["patient_id"] != scan[0]["patient_id"])
+    record = {
+        name: theirs[name] for name in ("placer_appointment_id", "start_timestamp", "service_duration", "services")
+    }
+    desk.emulator.faults.add(kind="status", status=500, route="POST /appointments/v1", count=1)
+    desk.load([record | {"patient_id": other["patient_id"]}], resource="appointments")
+    assert desk.outcomes() == [(theirs["placer_appointment_id"], "unknown", "VersionConflictError")]
+
+
 # --- records without a key
 
 
@@ -187,11 +209,11 @@ def payments(desk: Desk, count: int) -> list[dict[str, Any]]:
 
 def test_a_payment_of_unknown_fate_is_never_repeated_but_given_to_a_person(desk: Desk) -> None:
     lines = desk.write(payments(desk, 12))
-    desk.emulator.faults.add(kind="processed_but_500", route="POST /api/patient-payments/v4", after=3)
-    desk.emulator.faults.add(kind="reset", route="POST /api/patient-payments/v4", after=6)
+    desk.emulator.faults.add(kind="processed_but_500", route=PAY, after=3)
+    desk.emulator.faults.add(kind="reset", route=PAY, after=6)
     summary = desk.load(resource="patient_payments", concurrency=1)
     assert summary["outcomes"] == {"created": 10, "unknown": 2}
-    assert desk.sent("POST /api/patient-payments/v4") == 12
+    assert desk.sent(PAY) == 12
     unknown = [row["line"] for row in desk.rows() if row["outcome"] == "unknown"]
     assert desk.lines("unknown.jsonl") == [lines[number - 1] for number in unknown]
     assert desk.lines("dead-letters.jsonl") == []
@@ -200,10 +222,59 @@ def test_a_payment_of_unknown_fate_is_never_repeated_but_given_to_a_person(desk:
 
 def test_a_payment_of_unknown_fate_is_not_sent_by_a_later_try_either(desk: Desk) -> None:
     desk.write(payments(desk, 3))
-    desk.emulator.faults.add(kind="processed_but_500", route="POST /api/patient-payments/v4")
+    desk.emulator.faults.add(kind="processed_but_500", route=PAY)
     desk.load(resource="patient_payments")
     desk.load(resource="patient_payments")
-    assert desk.sent("POST /api/patient-payments/v4") == 3
+    assert desk.sent(PAY) == 3
+
+
+def test_payments_are_not_sent_again_when_the_input_was_mended(desk: Desk) -> None:
+    records = payments(desk, 3)
+    desk.load([*records[:2], {**records[2], "amount_cents": "much"}], resource="patient_payments")
+    results = desk.lines("results.jsonl")
+    with pytest.raises(AirflowFailException, match=r"path is not what this run has loaded 2 lines of.*dead-letters"):
+        desk.load(records, resource="patient_payments")
+    assert desk.sent(PAY) == 3
+    assert desk.lines("results.jsonl") == results
+    desk.load(records[2:], resource="patient_payments", results_path=str(desk.folder / "mended"))
+    assert desk.sent(PAY) == 4
+
+
+def test_the_list_of_unknown_lines_is_not_replaced_before_a_person_has_taken_it(desk: Desk) -> None:
+    desk.emulator.faults.add(kind="processed_but_500", route=PAY)
+    records = payments(desk, 5)
+    desk.load(records[:3], resource="patient_payments", run_id="first")
+    (line,) = desk.lines("unknown.jsonl")
+    with pytest.raises(AirflowFailException, match=r"results_path holds an unknown.jsonl of 1 lines.*Move it away"):
+        desk.load(records[3:], resource="patient_payments", run_id="second")
+    assert desk.lines("unknown.jsonl") == [line]
+    assert desk.sent(PAY) == 3
+    (desk.results / "unknown.jsonl").unlink()
+    assert desk.load(resource="patient_payments", run_id="second")["outcomes"] == {"created": 2}
+
+
+def test_only_the_owner_can_read_lines_that_were_not_loaded(desk: Desk) -> None:
+    desk.load([*encounters(2), {"external_id": "visit-bad"}])
+    modes = {path.name: path.stat().st_mode & 0o077 for path in desk.results.iterdir()}
+    assert [modes[name] for name in ("dead-letters.jsonl", "unknown.jsonl")] == [0, 0]
+    assert modes["results.jsonl"]
+
+
+def test_records_of_another_environment_are_not_taken_for_loaded(desk: Desk, connect: Connect) -> None:
+    desk.load(encounters(2))
+    connect(host=desk.emulator.url.replace("127.0.0.1", "localhost"))
+    desk.load()
+    assert desk.sent() == 4
+
+
+def test_two_processes_do_not_load_at_the_same_place(desk: Desk) -> None:
+    desk.write(payments(desk, 2))
+    desk.results.mkdir()
+    with Directory(str(desk.results)).held(), pytest.raises(CandidUnavailableError, match="another process"):
+        desk.load(resource="patient_payments")
+    assert desk.sent(PAY) == 0
+    desk.load(resource="patient_payments")
+    assert desk.sent(PAY) == 2
 
 
 # --- too many errors
@@ -311,6 +382,11 @@ def test_files_are_chosen_by_a_glob_and_written_to_another_store(desk: Desk) -> 
         ({"results_path": "nonsense://results"}, "results_path: no file system"),
         ({"results_path": "/proc/no/results"}, "results_path: /proc/no/results cannot be written"),
         ({"concurrency": 0}, "concurrency"),
+        ({"concurrency": "8"}, "concurrency is not a whole number from 1 to 20"),
+        ({"max_errors": True}, "max_errors is not a whole number of at least 0"),
+        ({"max_error_rate": "0.1"}, "max_error_rate is not a number from 0 to 1"),
+        ({"resource": None}, "resource is not text"),
+        ({"query": "skip_duplicate_check"}, "query is not a mapping.*render_template_as_native_obj"),
         ({"concurrency": 21}, "concurrency"),
         ({"max_errors": -1}, "max_errors"),
         ({"max_error_rate": 1.5}, "max_error_rate"),
