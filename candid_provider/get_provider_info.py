@@ -57,35 +57,41 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
 }
 
 
+INTEGRATION = "Candid Health"
+MODULES = {
+    "hooks": ("hooks.candid",),
+    "operators": ("operators.candid",),
+    "sensors": ("sensors.candid",),
+    "triggers": ("triggers.candid",),
+}
+TRANSFERS = (
+    (INTEGRATION, "Object Storage", "candid_to_object_storage"),
+    (INTEGRATION, "Object Storage", "candid_export_to_object_storage"),
+    ("Object Storage", INTEGRATION, "object_storage_to_candid"),
+)
+
+
 def get_provider_info() -> dict[str, Any]:
     """Describe the provider to Airflow (entry point ``apache_airflow_provider``)."""
-    integration = "Candid Health"
     return {
         "package-name": "airflow-provider-candid",
         "name": "Candid Health",
         "description": "Medical-billing work on Candid Health, on one shared access token.",
         "integrations": [
             {
-                "integration-name": integration,
+                "integration-name": INTEGRATION,
                 "external-doc-url": "https://docs.joincandidhealth.com",
                 "tags": ["service"],
             }
         ],
-        "hooks": [{"integration-name": integration, "python-modules": ["candid_provider.hooks.candid"]}],
-        "operators": [{"integration-name": integration, "python-modules": ["candid_provider.operators.candid"]}],
-        "sensors": [{"integration-name": integration, "python-modules": ["candid_provider.sensors.candid"]}],
-        "triggers": [{"integration-name": integration, "python-modules": ["candid_provider.triggers.candid"]}],
+        **{kind: [_modules(names)] for kind, names in MODULES.items()},
         "transfers": [
             {
                 "source-integration-name": source,
                 "target-integration-name": target,
                 "python-module": f"candid_provider.transfers.{name}",
             }
-            for source, target, name in (
-                (integration, "Object Storage", "candid_to_object_storage"),
-                (integration, "Object Storage", "candid_export_to_object_storage"),
-                ("Object Storage", integration, "object_storage_to_candid"),
-            )
+            for source, target, name in TRANSFERS
         ],
         "cli": ["candid_provider.cli.airflow.get_commands"],  # Airflow 3.2 and later
         "connection-types": [
@@ -98,3 +104,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
     }
+
+
+def _modules(names: tuple[str, ...]) -> dict[str, Any]:
+    return {"integration-name": INTEGRATION, "python-modules": [f"candid_provider.{name}" for name in names]}

@@ -19,7 +19,7 @@ from candid_provider.hooks.sources import STORES as STORE_CLASSES
 from tests.conftest import REPOSITORY
 
 INFO = get_provider_info()
-KINDS = ("hooks", "operators", "triggers")
+KINDS = ("hooks", "operators", "sensors", "triggers")
 
 
 def test_airflow_finds_the_provider_by_its_entry_point() -> None:
@@ -46,7 +46,7 @@ def test_every_module_it_names_can_be_imported() -> None:
 
 def test_the_registry_file_names_the_same_modules() -> None:
     registry = yaml.safe_load((REPOSITORY / ".airflow-registry.yaml").read_text())
-    named = {entry["module"] for kind in ("operators", "hooks", "other") for entry in registry[kind]}
+    named = {entry["module"] for kind in ("operators", "hooks", "sensors", "other") for entry in registry[kind]}
     described = {name for kind in KINDS for entry in INFO[kind] for name in entry["python-modules"]}
     assert named == described | {entry["python-module"] for entry in INFO["transfers"]}
 
