@@ -60,7 +60,7 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
 INTEGRATION = "Candid Health"
 MODULES = {
     "hooks": ("hooks.candid",),
-    "operators": ("operators.candid",),
+    "operators": ("operators.candid", "operators.checks", "operators.eligibility"),
     "sensors": ("sensors.candid",),
     "triggers": ("triggers.candid",),
 }

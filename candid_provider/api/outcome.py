@@ -13,7 +13,8 @@ from candid_provider.exceptions import CandidConfigError, CandidError, signs_of
 
 Sign = str | int
 SOME = "*"
-"""Among statuses: anything that is there and not empty."""
+"""Among statuses: anything that is there and not empty. An object without a field is there."""
+_PATH = re.compile(r"(\w+|\*)([.|](\w+|\*))*")
 
 
 class Outcome(enum.StrEnum):
@@ -51,7 +52,7 @@ class Conditions:
     5xx, no answer), so that an outage of Candid ends no wait. Any other error fails.
 
     :param status_path: where the statuses stand in the answer: names joined by dots, ``*`` for each element of a
-        list, such as ``claims.*.status``.
+        list, such as ``claims.*.status``; several places are joined by ``|``.
     :param succeeded: statuses that end the wait well; ``*`` stands for whatever is there and not empty.
     :param needs_person: statuses that end it because somebody has to look.
     :param failed: statuses, errors by their names at Candid (``ExportDisabledError``), and HTTP statuses that mean
@@ -77,7 +78,7 @@ class Conditions:
             object.__setattr__(self, name, _signs(name, getattr(self, name)))
         if self.match not in ("all", "any"):
             raise CandidConfigError("match is neither 'all' nor 'any'", field="match")
-        if self.status_path and not re.fullmatch(r"(\w+|\*)(\.(\w+|\*))*", self.status_path):
+        if self.status_path and not _PATH.fullmatch(self.status_path):
             raise CandidConfigError(
                 "status_path is not names and '*' joined by dots, such as claims.*.status", field="status_path"
             )
@@ -117,7 +118,7 @@ class Conditions:
             return Verdict(self._of_error(reply), error=reply)
         if not self.status_path:
             return Verdict(Outcome.SUCCEEDED)
-        found = list(_found(reply, self.status_path.split(".")))
+        found = values_at(reply, self.status_path)
         return self._of_number(found) if self.at_least is not None else self._of_statuses(found)
 
     def _of_error(self, error: CandidError) -> Outcome:
@@ -172,10 +173,15 @@ def _signs(name: str, given: object) -> tuple[Sign, ...]:
     return tuple(dict.fromkeys(signs))
 
 
+def values_at(value: Any, path: str) -> list[Any]:
+    """Give what stands at a ``status_path`` of an answer, and is not empty."""
+    return [found for place in path.split("|") for found in _found(value, place.split("."))]
+
+
 def _found(value: Any, steps: list[str]) -> Iterator[Any]:
     """Give what stands at a path and is not empty."""
     if not steps:
-        if value not in (None, "", [], {}):
+        if value not in (None, "", []):
             yield value
     elif steps[0] == "*":
         for element in value if isinstance(value, list) else ():

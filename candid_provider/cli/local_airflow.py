@@ -80,10 +80,14 @@ class LocalAirflow:
 
         :raises AirflowFailed: one ended, or they did not get ready in time.
         """
-        for name, arguments in self._components.items():
-            processes.start(name, [*_AIRFLOW, *arguments], self._env, self.home)
+        for name in self._components:
+            self.start_component(processes, name)
         self._wait(processes, "the API server", lambda: self._log_in())
         self._wait(processes, "a DAG", lambda: all(self._get(f"/dags/{dag_id}") for dag_id in dag_ids))
+
+    def start_component(self, processes: Processes, name: str) -> None:
+        """Start a component, for the first time or after it was killed."""
+        processes.start(name, [*_AIRFLOW, *self._components[name]], self._env, self.home)
 
     def trigger(self, dag_id: str, **body: Any) -> str:
         """Start a run of a DAG and give its id."""

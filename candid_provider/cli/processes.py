@@ -48,6 +48,19 @@ class Processes:
         text = (self._logs / f"{name}.log").read_text(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
+    def kill(self, name: str) -> None:
+        """Kill a process and all that it started, without a last word."""
+        child = self._started.pop(name)
+        for process in _family(child.pid):
+            _signal(process, kill=True)
+        child.wait()
+
+    def descendants(self, name: str) -> list[psutil.Process]:
+        """List what a process has started and what that has started."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return list(psutil.Process(self._started[name].pid).children(recursive=True))
+        return []
+
     def __enter__(self) -> Processes:
         return self
 

@@ -95,12 +95,13 @@ class CandidHook(BaseHook):
         """
         return CandidAsyncClient(self._settings, self._managed, **self._sending)
 
-    def get_token(self) -> str:
+    def get_token(self, refused: str | None = None) -> str:
         """Give the bearer, masked in Airflow's logs before it is returned.
 
+        :param refused: one that Candid has just answered with 401; the answer is another one.
         :raises CandidAuthError: Candid refuses the credentials.
         """
-        return self._managed.token().value
+        return self._managed.token(refused).value
 
     def send(self, call: Call) -> Any:
         """Send a call and give its parsed answer.

@@ -12,7 +12,7 @@ from candid_provider.api.routes import route_of
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.get_provider_info import DEFAULT_CONN_ID
 from candid_provider.operators.connected import Connected
-from candid_provider.operators.private import Private, RendersPrivately, names, nothing
+from candid_provider.operators.private import Private, RendersPrivately, json_at, names, nothing
 from candid_provider.transfers.output.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -107,10 +107,4 @@ class CandidOperator(RendersPrivately, Connected):
             return self.json.value
         if self.json.value is not None:
             raise CandidConfigError("json and body_path are both set. Set one of them", field="body_path")
-        try:
-            return msgspec.json.decode(ObjectStoragePath(self.body_path).read_bytes())
-        except msgspec.DecodeError:
-            problem = "is not JSON"
-        except FileNotFoundError:
-            problem = "does not exist"
-        raise CandidConfigError(f"body_path: the file {problem}", field="body_path")
+        return json_at(self.body_path, "body_path")

@@ -6,7 +6,10 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, XComArg
+import msgspec
+from airflow.providers.common.compat.sdk import BaseOperator, ObjectStoragePath, XComArg
+
+from candid_provider.exceptions import CandidConfigError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -64,3 +67,18 @@ def names(value: Any) -> str:
 def nothing(value: Any) -> str:
     """Show whether there is a value."""
     return "not shown" if value is not None else ""
+
+
+def json_at(path: str | ObjectStoragePath, field: str) -> Any:
+    """Read a file of JSON, which keeps patients' data out of the DAG.
+
+    :param field: the argument that names it.
+    :raises CandidConfigError: it is not there, or not JSON; names the field.
+    """
+    try:
+        return msgspec.json.decode(ObjectStoragePath(path).read_bytes())
+    except msgspec.DecodeError:
+        problem = "is not JSON"
+    except FileNotFoundError:
+        problem = "does not exist"
+    raise CandidConfigError(f"{field}: the file {problem}", field=field)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pyarrow.dataset
 import pytest
 
+from candid_provider.emulator import Emulator
 from tests.airflow.conftest import EXAMPLES, Deployment
 from tests.emulator.conftest import connected
 from tests.transfers.loading.conftest import encounter
@@ -26,7 +29,7 @@ def run(deployment: Deployment, dag_id: str, **conf: Any) -> dict[str, Any]:
 
 
 def test_each_example_is_run_here() -> None:
-    ran = {"patients", "upload", "balances", "export", "claim"}  # the last one in test_waits.py
+    ran = {"patients", "upload", "balances", "export", "eligibility", "claim"}  # the last one in test_waits.py
     assert {path.stem for path in EXAMPLES} == {f"example_candid_{name}" for name in ran}
 
 
@@ -72,3 +75,24 @@ def test_a_days_export_has_the_columns_in_order(deployment: Deployment) -> None:
     (part,) = json.loads(Path(claims["manifest"]).read_bytes())["parts"]
     header = Path(claims["manifest"]).with_name(part["name"]).read_text().splitlines()[0]
     assert header.startswith("claim_id,encounter_id,claim_status,")
+
+
+def test_everybody_who_comes_tomorrow_is_checked(deployment: Deployment) -> None:
+    with later(deployment.emulator):
+        results = run(deployment, "example_candid_eligibility")
+    check = results["eligibility"]
+    asked = Path(results["requests"]).read_text().splitlines()
+    assert check["results"] == check["submitted"] == len(asked) > 0
+    assert sum(check["statuses"].values()) + sum(check["errors"].values()) == len(asked)
+    found = [json.loads(line)["request"] for line in Path(check["path"]).read_text().splitlines()]
+    name = "submitter_transaction_identifier"
+    assert [row[name] for row in found] == [json.loads(line)[name] for line in asked]
+
+
+@contextlib.contextmanager
+def later(emulator: Emulator) -> Iterator[None]:
+    """Let a quarter of an hour pass at Candid in each second."""
+    with connected(emulator) as api:
+        api.post("/_emulator/clock", json={"speed": 900}).raise_for_status()
+        yield
+        api.post("/_emulator/clock", json={"speed": 0}).raise_for_status()

@@ -147,3 +147,17 @@ def test_conditions_are_the_same_after_json(succeeded: set[str], failed: set[str
 def test_only_what_was_given_is_stored() -> None:
     assert Conditions().plain() == {}
     assert Conditions(failed=(404,)).plain() == {"failed": [404]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ({"error": None, "edits": None, "actions": []}, "pending"),
+        ({"error": None, "edits": {}, "actions": []}, "succeeded"),
+        ({"error": {"message": "stopped"}, "edits": None, "actions": []}, "succeeded"),
+        ({"error": None, "edits": None, "actions": [{"type": "hold"}]}, "succeeded"),
+    ],
+)
+def test_one_of_several_places_is_enough(answer: dict[str, Any], outcome: str) -> None:
+    conditions = Conditions(status_path="error|edits|actions.*", succeeded=["*"], match="any")
+    assert conditions.verdict(answer).outcome == outcome

@@ -294,6 +294,16 @@ def test_every_coverages_check_is_pending_and_then_completed_or_failed(sdk: Any,
     assert {fault for fault in faults(ended) if "Provider" not in fault} == set()
 
 
+def test_a_coverage_lists_the_checks_that_were_begun_on_it(sdk: Any, emulator: Emulator) -> None:
+    area = sdk.pre_encounter.coverages.v_1
+    coverage = area.get_multi_paginated(limit=1).items[0]
+    before = len(area.get(coverage.id).eligibility_checks or [])
+    begun = [area.check_eligibility(coverage.id, service_code="30", date_of_service=DAY, npi=NPI) for _ in range(2)]
+    listed = area.get(coverage.id).eligibility_checks[before:]
+    assert [check.check_id for check in listed] == [check.check_id for check in begun]
+    assert shape_faults(listed) == []
+
+
 def test_a_check_needs_a_coverage_and_a_known_service(http: httpx.Client, sdk: Any) -> None:
     body = {"service_code": "30", "date_of_service": "2026-03-16", "npi": NPI}
     nobody = "/coverages/v1/00000000-0000-4000-8000-000000000000/eligibility"

@@ -6,18 +6,25 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 from cryptography.fernet import Fernet
 
 from candid_provider.emulator import Emulator
 from tests.conftest import REPOSITORY
+from tests.operators.jobs.conftest import request as a_request
 
 DAG = Path(__file__).parent / "shared_token.py"
 WATERMARK = Path(__file__).parent / "kept_watermark.py"
+BATCH = Path(__file__).parent / "one_batch.py"
 UV = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])) or "uv"
 
 
@@ -27,13 +34,14 @@ class Deployment:
     def __init__(self, python: Path, home: Path, emulator: Emulator) -> None:
         self._python, self._emulator = python, emulator
         (home / "dags").mkdir(parents=True)
-        for dag in (DAG, WATERMARK):
+        for dag in (DAG, WATERMARK, BATCH):
             shutil.copy(dag, home / "dags")
         self._env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
+            "CANDID_FOLDER": str(home.parent),
             **{f"AIRFLOW_CONN_CANDID_{store.upper()}": self._connection(store) for store in ("variable", "xcom")},
         }
         self.dag = home / "dags" / DAG.name
@@ -51,6 +59,15 @@ class Deployment:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
+
+    def kill(self, *arguments: str, when: Callable[[], bool]) -> None:
+        """Run Python with these arguments and kill it, and all it has started, at a moment."""
+        process = psutil.Popen([str(self._python), *arguments], env=self._env, cwd=self.dag.parent)
+        while process.poll() is None and not when():
+            time.sleep(0.01)
+        for member in (*process.children(recursive=True), process):
+            member.kill()
+        assert process.wait() == -signal.SIGKILL
 
     @property
     def minted(self) -> int:
@@ -113,6 +130,24 @@ def test_a_watermark_is_found_by_the_next_run(
         ("without", "2026-01-02T00:00:00+00:00", "Variable"),
         ("without", "None", "Variable"),
     ], shown
+
+
+@pytest.mark.airflow
+@pytest.mark.timeout(900)
+def test_a_batch_whose_process_was_killed_on_airflow_2_is_gone_on_with(
+    airflow_2: Path, candid: Emulator, tmp_path: Path
+) -> None:
+    """Airflow 2 gives the same run to the same date; Airflow 3 makes another (see tests/airflow/test_jobs.py)."""
+    deployment = Deployment(airflow_2, tmp_path / "home", candid)
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(a_request(number)) + "\n" for number in range(5)))
+    record, route = tmp_path / ".out.jsonl.candid-job.json", "POST /eligibility-checks/v1/batch"
+    candid.faults.add(kind="latency", ms=1000, route=route)
+    test = ("-m", "airflow", "dags", "test", "candid_one_batch", "2026-01-02")
+    deployment.kill(*test, when=record.exists)
+    httpx.post(f"{candid.url}/_emulator/clock", json={"speed": 20_000}).raise_for_status()
+    deployment.run(*test)
+    assert len(candid.requests(route=route)) == 1
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 5
 
 
 WITHOUT_AIRFLOW = """

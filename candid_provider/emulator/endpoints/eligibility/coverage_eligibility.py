@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from candid_provider.emulator.endpoints.pre_encounter.coverages import COVERAGES
+from candid_provider.emulator.endpoints.pre_encounter.coverages import COVERAGE, COVERAGES
 from candid_provider.emulator.endpoints.registry import answers
 from candid_provider.emulator.exchange.answers import missing
 from candid_provider.emulator.exchange.asked import Asked
@@ -18,8 +18,22 @@ from candid_provider.emulator.world.world import milliseconds
 
 # Written records only: what was asked, who it concerns, and the instants at which it began and ends.
 COVERAGE_CHECKS: Final = Kind(
-    "coverage_eligibility_check", "check_id", indexes={"patient": lambda check: [check["patient_id"]]}
+    "coverage_eligibility_check",
+    "check_id",
+    indexes={
+        "patient": lambda check: [check["patient_id"]],
+        "coverage": lambda check: [check["coverage_id"]],
+    },
 )
+
+
+@answers("pre_encounter.coverages.v_1.get")
+def get_coverage(asked: Asked) -> Record:
+    """A coverage, with the checks that were begun on it."""
+    state, coverage = asked.state, COVERAGE.found(asked)
+    checks = state.of(COVERAGE_CHECKS).written_with("coverage", coverage["id"])
+    begun = [_metadata(state, check, check_of(state, check)) for check in checks]
+    return coverage | {"eligibility_checks": begun} if begun else coverage
 
 
 @answers("pre_encounter.coverages.v_1.check_eligibility")

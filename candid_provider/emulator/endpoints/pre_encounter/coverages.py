@@ -77,11 +77,6 @@ def scan_coverages(asked: Asked) -> list[Record]:
     return COVERAGE.scanned(asked)
 
 
-@answers("pre_encounter.coverages.v_1.get")
-def get_coverage(asked: Asked) -> Record:
-    return COVERAGE.found(asked)
-
-
 @answers("pre_encounter.coverages.v_1.get_history")
 def get_coverage_history(asked: Asked) -> list[Record]:
     """The versions of a coverage that changed from day `start` to day `end`."""
