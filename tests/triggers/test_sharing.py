@@ -55,8 +55,8 @@ def test_many_waits_share_a_token_a_client_and_a_list(candid: Emulator, connect:
     requests = candid.stats()["requests"]
     direct = requests[f"GET {ENCOUNTER}"] - before.get(f"GET {ENCOUNTER}", 0)
     assert asked >= 500
-    # Nothing happens there: each is asked for before the list is known and once more, and what changed lately again.
-    assert direct <= 2.2 * len(waited)
+    # Nothing happens there: each is asked for before the list is known, once more, and at the end.
+    assert direct <= 3.2 * len(waited)
     assert 0 < requests["GET /api/events/v1/"] <= 20
 
 
@@ -157,13 +157,14 @@ def test_a_wait_holds_no_answer(candid: Emulator, connect: Connect) -> None:
         tasks = [asyncio.create_task(ended(wait_for(ENCOUNTER, "encounter_id", each, **given))) for each in waited]
         while candid.stats()["requests"].get(f"GET {ENCOUNTER}", 0) < 3:
             await asyncio.sleep(0.1)
-        await asyncio.sleep(0.2)
-        gc.collect()
-        held = [
-            each["encounter_id"]
-            for each in gc.get_objects()
-            if isinstance(each, dict) and "claims" in each and "encounter_id" in each
-        ]
+        for _ in range(40):  # until the answers have come and gone
+            await asyncio.sleep(0.1)
+            gc.collect()
+            seen = [each for each in gc.get_objects() if isinstance(each, dict) and "encounter_id" in each]
+            held = [each["encounter_id"] for each in seen if "claims" in each]
+            del seen
+            if not held:
+                break
         for task in tasks:
             task.cancel()
         return held
