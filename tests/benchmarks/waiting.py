@@ -1,8 +1,9 @@
 """Thousands of waits on one event loop: ``python -m tests.benchmarks.waiting``.
 
 Each contender waits on an event loop of its own, as a triggerer does, in a process of its own, made of the arguments
-that Airflow stores: ours (``CandidPollTrigger``), the HTTP provider's ``HttpSensorTrigger`` (dependency group
-``bench``), and triggers that only sleep, which show what a wait costs whoever waits. The world at Candid runs
+that Airflow stores: ours (``CandidPollTrigger``) on claims, and triggers that only sleep, which show what a wait costs
+whoever waits. The HTTP provider's ``HttpSensorTrigger`` (dependency group ``bench``) knows no statuses and no token: it
+and ours wait for records that are not there (404), it with a bearer among its stored arguments. The world at Candid runs
 fast until the last seconds, in which it stands still, so that every end can be checked.
 
 Memory per wait is what resident memory grows by from before the triggers are made until all wait, sleeping triggers
@@ -18,10 +19,13 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -61,7 +65,7 @@ class Sleeping(BaseTrigger):
 def made(contender: str, url: str, seconds: float, interval: float, ids: Iterable[str]) -> list[Any]:
     if contender == "sleeping":
         return [Sleeping(seconds, each) for each in ids]
-    if contender == "http":
+    if contender == "http_404":
         from airflow.providers.http.triggers.http import HttpSensorTrigger
 
         headers = sign_in(url)  # in clear in Airflow's database
@@ -73,7 +77,8 @@ def made(contender: str, url: str, seconds: float, interval: float, ids: Iterabl
         ]
     from candid_provider.triggers.candid import CandidPollTrigger
 
-    common: dict[str, Any] = {"candid_conn_id": "candid_default", "path": PATH, "conditions": CONDITIONS}
+    conditions = {"not_yet": [404]} if contender == "ours_404" else CONDITIONS
+    common: dict[str, Any] = {"candid_conn_id": "candid_default", "path": PATH, "conditions": conditions}
     pace: dict[str, Any] = {"poll_interval": interval, "growth": 1.0, "deadline": time.time() + seconds}
     return [CandidPollTrigger(**common, **pace, path_params={"encounter_id": each}) for each in ids]
 
@@ -109,8 +114,8 @@ async def waited(triggers: list[Any], seconds: float) -> dict[str, Any]:
     }
 
 
-def contend(contender: str, url: str, seconds: float, interval: float) -> None:
-    ids = json.load(sys.stdin)
+def contend(contender: str, url: str, seconds: float, interval: float, folder: Path) -> None:
+    ids = json.loads((folder / "ids.json").read_text())
     connection = {"conn_type": "candid", "login": "emulator", "password": "emulator-secret", "host": url}
     os.environ["AIRFLOW_CONN_CANDID_DEFAULT"] = json.dumps({**connection, "extra": {"store": "memory"}})
     os.environ["AIRFLOW_CONN_HTTP_DEFAULT"] = json.dumps({"conn_type": "http", "host": url})
@@ -123,7 +128,7 @@ def contend(contender: str, url: str, seconds: float, interval: float) -> None:
     lags = report.pop("lags")
     report["lag_ms"] = {name: 1000 * lags[int(len(lags) * share)] for name, share in (("p50", 0.5), ("p99", 0.99))}
     report["lag_ms"]["worst"] = 1000 * lags[-1]
-    print(json.dumps(report))
+    (folder / "report.json").write_text(json.dumps(report))
 
 
 # --- the measurement
@@ -146,8 +151,10 @@ def clock(emulator: Emulator, speed: float) -> None:
     httpx.post(f"{emulator.url}/_emulator/clock", json={"speed": speed}).raise_for_status()
 
 
-def received(request: Any) -> float:
-    return datetime.fromisoformat(request.at).timestamp()
+def received(emulator: Emulator) -> list[float]:
+    """Give when the API was asked; its token endpoint has a limit of its own."""
+    requests = [each for each in emulator.requests() if not each.path.startswith("/api/auth/")]
+    return sorted(datetime.fromisoformat(each.at).timestamp() for each in requests)
 
 
 def most_in_any(seconds: float, times: list[float]) -> int:
@@ -179,29 +186,26 @@ def measure(contender: str, arguments: argparse.Namespace) -> dict[str, Any]:
     world = EmulatorConfig(
         as_of=date(2026, 3, 15), encounters=arguments.waits * 6, patients=500, days=30, speed=arguments.speed
     )
-    with running(world) as emulator:
-        ids = encounters(emulator, arguments.waits)
+    with running(world) as emulator, tempfile.TemporaryDirectory() as folder:
+        missing = contender.endswith("404")
+        ids = (
+            [str(uuid.uuid4()) for _ in range(arguments.waits)] if missing else encounters(emulator, arguments.waits)
+        )
         emulator.forget_requests()
         before = emulator.stats()
+        (Path(folder) / "ids.json").write_text(json.dumps(ids))
         command = [sys.executable, "-m", "tests.benchmarks.waiting", "--contend", contender, "--url", emulator.url]
-        command += ["--seconds", str(arguments.seconds), "--interval", str(arguments.interval)]
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert child.stdin
-        child.stdin.write(json.dumps(ids))
-        child.stdin.close()
-        time.sleep(arguments.seconds * (1 - STILL))
-        clock(emulator, 0.0)
-        assert child.stdout
-        report: dict[str, Any] = json.loads(child.stdout.read().splitlines()[-1])
-        child.wait()
+        command += ["--seconds", str(arguments.seconds), "--interval", str(arguments.interval), "--folder", folder]
+        with (Path(folder) / "log").open("w") as log:  # written, as a triggerer's logs are
+            child = subprocess.Popen(command, stdout=log, stderr=log)
+            time.sleep(arguments.seconds * (1 - STILL))
+            clock(emulator, 0.0)
+            child.wait()
+        report: dict[str, Any] = json.loads((Path(folder) / "report.json").read_text())
         after = emulator.stats()
-        report["requests"] = {
-            route: count - before["requests"].get(route, 0)
-            for route, count in after["requests"].items()
-            if count > before["requests"].get(route, 0)
-        }
+        report["requests"] = dict(Counter(after["requests"]) - Counter(before["requests"]))
         report["minted"] = after["token"]["minted"] - before["token"]["minted"]
-        report["most_in_10_s"] = most_in_any(PER, sorted(map(received, emulator.requests())))
+        report["most_in_10_s"] = most_in_any(PER, received(emulator))
         report["ends"] = dict(right(emulator, ids, report.pop("events"))) if contender == "ours" else {}
     return report
 
@@ -214,12 +218,13 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=7200.0, help="simulated seconds a second")
     parser.add_argument("--contend")
     parser.add_argument("--url", default="")
+    parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()
     if arguments.contend:
-        contend(arguments.contend, arguments.url, arguments.seconds, arguments.interval)
+        contend(arguments.contend, arguments.url, arguments.seconds, arguments.interval, arguments.folder)
         return
-    peers = ["http"] if importlib.util.find_spec("airflow.providers.http") else []
-    reports = {contender: measure(contender, arguments) for contender in ("sleeping", "ours", *peers)}
+    peers = ["http_404"] if importlib.util.find_spec("airflow.providers.http") else []
+    reports = {contender: measure(contender, arguments) for contender in ("sleeping", "ours", "ours_404", *peers)}
     floor = reports["sleeping"]["bytes_per_wait"]
     for contender, report in reports.items():
         requests = report["requests"]
