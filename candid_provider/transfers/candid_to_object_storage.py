@@ -110,7 +110,7 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
         """Extract the listing."""
         from candid_provider.api.call import send_page
         from candid_provider.hooks.candid import failing_for_good
-        from candid_provider.transfers.extraction.checkpoint import CheckpointStore
+        from candid_provider.transfers.extraction.checkpoint_store import CheckpointStore
         from candid_provider.transfers.extraction.run import Run
         from candid_provider.transfers.lineage import at_candid, note_lineage
 

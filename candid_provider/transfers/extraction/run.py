@@ -13,7 +13,8 @@ import msgspec
 from candid_provider.api.call import Call, Page
 from candid_provider.api.event_feeds import ServiceDates
 from candid_provider.api.feeds import Feed, Interval, Mark, Reader
-from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
+from candid_provider.transfers.extraction.checkpoint import Checkpoint
+from candid_provider.transfers.extraction.checkpoint_store import CheckpointStore
 from candid_provider.transfers.extraction.extraction import Extraction, Job, PositionLostError
 from candid_provider.transfers.extraction.feed import Detailer, Whole
 from candid_provider.transfers.extraction.manifest import ExtractManifest, beginning
