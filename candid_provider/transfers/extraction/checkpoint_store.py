@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from candid_provider.exceptions import CandidUnavailableError
+from candid_provider.exceptions import CandidConfigError, CandidUnavailableError
 from candid_provider.oauth.unreadable import UNREADABLE
 from candid_provider.transfers.extraction.checkpoint import FILE, KEY, VERSION, Checkpoint, StreamState
 from candid_provider.transfers.extraction.ledger import MOST, Ledger
@@ -71,12 +71,15 @@ class CheckpointStore:
         """Write a checkpoint over the last one.
 
         :param needed: False lets a failure pass: the last checkpoint stays good, only older.
+        :raises CandidConfigError: it cannot be written there.
         :raises CandidUnavailableError: it could not be written.
         """
         try:
             self._save(checkpoint)
             return
         except Exception as error:
+            if needed and isinstance(error, CandidConfigError):
+                raise
             problem = type(error).__name__
         if needed:
             raise CandidUnavailableError(f"the checkpoint could not be written ({problem})")
