@@ -43,8 +43,8 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
         told otherwise.
     :param part_rows: rows after which a part is closed, with the page that brings them; None: as many as fit.
     :param part_bytes: bytes of JSON after which a part is closed.
-    :param parallel_windows: how many parts of the range of days given in ``query`` are read at once, for resources
-        that can be listed by ranges; the output keeps the days' order.
+    :param parallel_windows: how many parts of the range of days, or of times, given in ``query`` are read at once,
+        for resources that can be listed by ranges; the output keeps their order.
     :param detail: path of a GET with placeholders, such as ``/api/patient-ar/v1/invoice-itemization/{claim_id}``: its
         answer for each row is written in place of the row, in the rows' order. Rows for which Candid refuses it are
         listed in files of their own, which the manifest names.
