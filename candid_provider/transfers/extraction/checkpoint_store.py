@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 LARGEST = 60_000
 """Characters that go into the task state store; Airflow warns of more than 65,536 (``max_value_storage_bytes``)."""
+PATIENCE = 10.0
+"""Seconds that the task state store may take: reading stops meanwhile, and Airflow retries for up to minutes."""
 Decoded = TypeVar("Decoded")
 
 
@@ -37,16 +41,25 @@ class CheckpointStore:
     """Keep a checkpoint: in a file at the beginning and the end of a try, and in the task state store between.
 
     The file tells the next run, too, which unfinished files are whose when the run that wrote them is given up.
-    A task state store that fails is not asked again in this try: the file is there. What is kept does not grow with
-    the number of parts.
+    A task state store that fails, or stalls, is not asked again in this try: the file is there. What is kept does not
+    grow with the number of parts.
 
     :param directory: where the parts go.
     :param state_store: ``context["task_state_store"]``, from Airflow 3.3 on.
     :param most_parts: finished parts that the checkpoint names itself.
+    :param clock: seconds, only ever growing.
     """
 
-    def __init__(self, directory: Directory, state_store: Any, log: Log, *, most_parts: int = MOST) -> None:
-        self._directory, self._state_store, self._log = directory, state_store, log
+    def __init__(
+        self,
+        directory: Directory,
+        state_store: Any,
+        log: Log,
+        *,
+        most_parts: int = MOST,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._directory, self._state_store, self._log, self._clock = directory, state_store, log, clock
         self._ledger = Ledger(directory, most_parts)
         self._use_state_store = state_store is not None
         self._edition = ""
@@ -122,11 +135,14 @@ class CheckpointStore:
         """Say how far it has come in the task state store, or that it has to go into the file from now on."""
         text, problem = msgspec.json.encode(progress).decode(), "too large for it"
         if len(text) <= LARGEST:
+            began = self._clock()
             try:
                 self._state_store.set(KEY, text)
-                return True
+                problem = "too slow"
             except Exception as error:  # as above
                 problem = type(error).__name__
+            if problem == "too slow" and self._clock() - began <= PATIENCE:
+                return True
         self._log.warning("checkpoints go into a file and no longer into the task state store (%s)", problem)
         self._use_state_store = False
         return False

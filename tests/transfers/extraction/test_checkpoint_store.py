@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from candid_provider.emulator import Emulator, EmulatorConfig, running
 from candid_provider.exceptions import CandidUnavailableError
 from candid_provider.hooks.candid import CandidHook
-from candid_provider.transfers.extraction.checkpoint import FILE, Checkpoint
+from candid_provider.transfers.extraction.checkpoint import FILE, Checkpoint, StreamState
 from candid_provider.transfers.extraction.checkpoint_store import CheckpointStore
 from candid_provider.transfers.output.directory import Directory
 from tests.conftest import Connect
@@ -105,20 +105,44 @@ class Full(Directory):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
+class Log:
+    """What a user reads."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def info(self, event: str, /, *args: Any) -> None:
+        raise AssertionError
+
+    def warning(self, event: str, /, *args: Any) -> None:
+        self.told.append(event % args)
+
+
+def test_a_state_store_that_stalls_holds_up_an_extract_once(tmp_path: Path) -> None:
+    now, log = [0.0], Log()
+
+    class Stalling(Failing):
+        def set(self, key: str, value: Any) -> None:
+            now[0] += 1.0 if self.left["set"] > 3 else 48.0
+            super().set(key, value)
+
+    states = Stalling(sets=5)
+    store = CheckpointStore(Directory(str(tmp_path)), states, log, clock=lambda: now[0])
+    for number in range(8):
+        store.save(Checkpoint("identity", "generation", "now", streams=[StreamState(drafts=number)]))
+    assert now == [1.0 + 1.0 + 48.0]
+    assert log.told == ["checkpoints go into a file and no longer into the task state store (too slow)"]
+    found = CheckpointStore(Directory(str(tmp_path)), states, log).load()
+    assert found
+    assert found.streams == [StreamState(drafts=7)]
+
+
 def test_a_checkpoint_that_can_be_kept_nowhere_is_done_without_where_it_is_not_needed(tmp_path: Path) -> None:
-    told: list[str] = []
-
-    class Log:
-        def info(self, event: str, /, *args: Any) -> None:
-            raise AssertionError
-
-        def warning(self, event: str, /, *args: Any) -> None:
-            told.append(event % args)
-
-    store = CheckpointStore(Full(str(tmp_path)), Failing(sets=0), Log())
+    log = Log()
+    store = CheckpointStore(Full(str(tmp_path)), Failing(sets=0), log)
     for _ in range(3):
         store.save(Checkpoint("identity", "generation", "now"), needed=False)
-    assert told == ["the checkpoint could not be written (OSError); the last one stays good"]
+    assert log.told == ["the checkpoint could not be written (OSError); the last one stays good"]
     with pytest.raises(CandidUnavailableError, match=r"could not be written \(OSError\)"):
         store.save(Checkpoint("identity", "generation", "now"))
 
