@@ -19,11 +19,15 @@ class Range(NamedTuple):
     :param first: query parameter of the lower bound.
     :param last: query parameter of the upper bound.
     :param unit: what the bounds are.
+    :param stamp: the records' field that the filter goes by, where the bounds are times.
+    :param falling: the listing begins with the latest.
     """
 
     first: str
     last: str
     unit: Literal["date", "time"]
+    stamp: str = ""
+    falling: bool = False
 
 
 class PageSize(NamedTuple):

@@ -29,7 +29,7 @@ NO_MORE_THAN_100 = PageSize(largest=100)
 UP_TO_999 = PageSize(asked=999, largest=999)
 UP_TO_1000 = PageSize(asked=1000, largest=1000)
 SERVED = Range("date_of_service_min", "date_of_service_max", "date")
-CREATED = Range("created_after", "created_before", "time")
+CREATED = Range("created_after", "created_before", "time", "created_at", falling=True)
 
 
 def _paged(name: str, path: str, key: str | None, size: PageSize | None = HUNDRED, **more: Any) -> Resource:

@@ -43,8 +43,8 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
         told otherwise.
     :param part_rows: rows after which a part is closed, with the page that brings them; None: as many as fit.
     :param part_bytes: bytes of JSON after which a part is closed.
-    :param parallel_windows: how many parts of the range of days given in ``query`` are read at once, for resources
-        that can be listed by ranges; the output keeps the days' order.
+    :param parallel_windows: how many parts of the range of days, or of times, given in ``query`` are read at once,
+        for resources that can be listed by ranges; the output keeps their order.
     :param detail: path of a GET with placeholders, such as ``/api/patient-ar/v1/invoice-itemization/{claim_id}``: its
         answer for each row is written in place of the row, in the rows' order. Rows for which Candid refuses it are
         listed in files of their own, which the manifest names.
@@ -110,7 +110,7 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
         """Extract the listing."""
         from candid_provider.api.call import send_page
         from candid_provider.hooks.candid import failing_for_good
-        from candid_provider.transfers.extraction.checkpoint import CheckpointStore
+        from candid_provider.transfers.extraction.checkpoint_store import CheckpointStore
         from candid_provider.transfers.extraction.run import Run
         from candid_provider.transfers.lineage import at_candid, note_lineage
 

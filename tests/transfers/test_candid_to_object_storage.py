@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -14,6 +15,8 @@ from candid_provider.api.call import Call
 from candid_provider.api.paging import TokenPaging
 from candid_provider.api.resources import RESOURCES
 from candid_provider.emulator import Emulator
+from candid_provider.transfers.extraction.feed import Within
+from candid_provider.transfers.extraction.windows import windows
 from tests.conftest import Connect
 from tests.transfers.extraction.conftest import extract, ids, manifest, rows
 
@@ -151,6 +154,35 @@ def test_windows_are_read_at_once_and_written_in_order(candid: Emulator, connect
     assert summary["parts"] == 10
 
 
+@pytest.mark.parametrize("first", ["2026-03-06T00:00:00Z", "2026-03-14T21:17:04.5Z", "2026-03-15T00:00:00Z"])
+@pytest.mark.parametrize("at_once", [2, 5])
+def test_windows_of_times_bring_each_event_once_and_in_order(
+    candid: Emulator, connect: Connect, tmp_path: Path, first: str, at_once: int
+) -> None:
+    last = datetime(2026, 3, 15, 23, 59, 59, tzinfo=UTC)
+    query = {"created_after": first, "created_before": last, "limit": 10}
+    extract(resource="events", path=str(tmp_path / "whole"), query=query)
+    extract(resource="events", path=str(tmp_path / "windows"), query=query, parallel_windows=at_once)
+    assert ids(tmp_path / "windows", "id") == ids(tmp_path / "whole", "id")
+    assert len(candid.requests(route="GET /api/events/v1")) > 2
+
+
+def test_an_event_at_a_cut_is_in_one_window() -> None:
+    call = RESOURCES["events"].call(
+        {"created_after": "2026-03-15T00:00:00Z", "created_before": "2026-03-15T00:01:00Z"}
+    )
+    found = windows(call, RESOURCES["events"].ranges, 2)
+    asked = [(window.call.params["created_after"], window.call.params["created_before"]) for window in found]
+    assert asked[-1] == ("2026-03-15T00:00:00.000000Z", "2026-03-15T00:00:07.000000Z")
+    assert asked[0][1] == "2026-03-15T00:01:00.000000Z"
+    assert [later for later, _ in asked[:-1]] == [end for _, end in asked[1:]]
+    (_, later), (_, earlier) = found[-2:]
+    assert later
+    assert earlier
+    row = msgspec.Raw(b'{"created_at": "2026-03-15T00:00:07Z"}')
+    assert (Within("", "created_at", later).take([row]), Within("", "created_at", earlier).take([row])) == ([row], [])
+
+
 @pytest.mark.parametrize(
     ("arguments", "field"),
     [
@@ -169,6 +201,15 @@ def test_windows_are_read_at_once_and_written_in_order(candid: Emulator, connect
         ({"parallel_windows": 0}, "parallel_windows"),
         ({"parallel_windows": 4}, "parallel_windows"),
         ({"parallel_windows": 4, "resource": "payers"}, "parallel_windows"),
+        ({"parallel_windows": 4, "resource": "events"}, "parallel_windows"),
+        (
+            {
+                "parallel_windows": 4,
+                "resource": "events",
+                "query": {"created_after": "now", "created_before": "then"},
+            },
+            "parallel_windows",
+        ),
         (
             {
                 "parallel_windows": 4,

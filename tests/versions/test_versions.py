@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -21,9 +22,12 @@ from cryptography.fernet import Fernet
 from candid_provider.emulator import Emulator
 from tests.conftest import REPOSITORY
 from tests.operators.jobs.conftest import request as a_request
+from tests.transfers.extraction.conftest import ids, manifest
+from tests.transfers.loading.conftest import Desk, encounters
 
 DAG = Path(__file__).parent / "shared_token.py"
 WATERMARK = Path(__file__).parent / "kept_watermark.py"
+MOVES = Path(__file__).parent / "data_moves.py"
 BATCH = Path(__file__).parent / "one_batch.py"
 UV = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])) or "uv"
 
@@ -34,14 +38,14 @@ class Deployment:
     def __init__(self, python: Path, home: Path, emulator: Emulator) -> None:
         self._python, self._emulator = python, emulator
         (home / "dags").mkdir(parents=True)
-        for dag in (DAG, WATERMARK, BATCH):
+        for dag in (DAG, WATERMARK, MOVES, BATCH):
             shutil.copy(dag, home / "dags")
         self._env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
             "AIRFLOW_HOME": str(home),
+            "CANDID_FOLDER": str(home.parent),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
-            "CANDID_FOLDER": str(home.parent),
             **{f"AIRFLOW_CONN_CANDID_{store.upper()}": self._connection(store) for store in ("variable", "xcom")},
         }
         self.dag = home / "dags" / DAG.name
@@ -148,6 +152,25 @@ def test_a_batch_whose_process_was_killed_on_airflow_2_is_gone_on_with(
     deployment.run(*test)
     assert len(candid.requests(route=route)) == 1
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 5
+
+
+@pytest.mark.airflow
+@pytest.mark.timeout(900)
+def test_data_moves_both_ways_on_airflow_2(airflow_2: Path, candid: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox" / "visits.jsonl").write_text("".join(json.dumps(row) + "\n" for row in encounters(30)))
+    deployment = Deployment(airflow_2, tmp_path / "home", candid)
+    shown = deployment.run(str(deployment.dag.with_name(MOVES.name)))
+    assert len(set(ids(tmp_path / "encounters"))) == len(ids(tmp_path / "encounters")) == 420, shown
+    (exported,) = manifest(tmp_path / "exports")["parts"]
+    with (tmp_path / "exports" / exported["name"]).open(newline="") as file:
+        assert exported["rows"] == len(list(csv.DictReader(file))) > 0
+    outcomes = [json.loads(line) for line in (tmp_path / "results" / "results.jsonl").read_bytes().splitlines()]
+    assert [(row["external_id"], row["outcome"]) for row in outcomes] == [
+        (f"visit-{n}", "created") for n in range(30)
+    ]
+    assert Desk(candid, tmp_path).created() == sorted(f"visit-{number}" for number in range(30))
+    assert not [marker for marker in candid.markers if marker in shown]
 
 
 WITHOUT_AIRFLOW = """

@@ -11,7 +11,8 @@ from queue import SimpleQueue
 from candid_provider.api.call import Call, Page
 from candid_provider.api.feeds import Reader
 from candid_provider.exceptions import CandidRequestError, CandidStoppedError
-from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
+from candid_provider.transfers.extraction.checkpoint import Checkpoint
+from candid_provider.transfers.extraction.checkpoint_store import CheckpointStore
 from candid_provider.transfers.extraction.feed import Detailer
 from candid_provider.transfers.extraction.fetch import Arrived, Fetcher
 from candid_provider.transfers.extraction.finisher import Finisher

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
+
+from candid_provider.api.instants import microseconds
+from candid_provider.api.readers import Span
+from candid_provider.exceptions import CandidUnavailableError
+from candid_provider.oauth.unreadable import UNREADABLE
 
 
 class Detailer(Protocol):
@@ -39,3 +45,29 @@ class Whole:
 
     def mark(self) -> None:
         """Nothing: the next run begins at the beginning again."""
+
+
+class Within(Whole):
+    """Read a window of a listing: of the rows that come, those of a span of time.
+
+    :param route: the listing's, for errors.
+    :param stamp: the rows' field that holds their time.
+    :param span: from (inclusive), to (exclusive), in microseconds since 1970.
+    """
+
+    def __init__(self, route: str, stamp: str, span: Span) -> None:
+        self._route, self._span = route, span
+        time = ("at", datetime.datetime, msgspec.field(name=stamp))
+        self._time: msgspec.json.Decoder[Any] = msgspec.json.Decoder(msgspec.defstruct("Timed", [time]))
+
+    def take(self, rows: Sequence[msgspec.Raw]) -> list[msgspec.Raw]:
+        """Take the rows of the span.
+
+        :raises CandidUnavailableError: one has no time.
+        """
+        first, last = self._span
+        try:
+            return [row for row in rows if first <= microseconds(self._time.decode(row).at) < last]
+        except UNREADABLE:
+            pass
+        raise CandidUnavailableError(f"{self._route}: a record lacks its time", route=self._route, retryable=False)

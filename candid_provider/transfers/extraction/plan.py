@@ -15,8 +15,9 @@ from candid_provider.api.resources import resource_named
 from candid_provider.api.routes import route_of
 from candid_provider.exceptions import CandidConfigError
 from candid_provider.transfers.arguments import mapping, text
+from candid_provider.transfers.extraction.feed import Whole, Within
 from candid_provider.transfers.extraction.formats import Format, format_named
-from candid_provider.transfers.extraction.windows import windows
+from candid_provider.transfers.extraction.windows import Window, windows
 from candid_provider.transfers.output.directory import Directory
 from candid_provider.transfers.output.owner import Owner
 
@@ -34,7 +35,7 @@ class Plan:
 
     :param resource: the row of the table of resources; None for a call of the user's own.
     :param call: the first call, or the whole of which windows are cut.
-    :param calls: the first call of each stream.
+    :param windows: the first call of each stream.
     :param detail: route of the details, without the method.
     :param feed: how changes are read; None reads the whole listing.
     """
@@ -42,7 +43,7 @@ class Plan:
     name: str
     resource: Resource | None
     call: Call
-    calls: Sequence[Call]
+    windows: Sequence[Window]
     directory: Directory
     format_name: str
     compression: str | None
@@ -53,6 +54,17 @@ class Plan:
     detail: str | None
     feed: Feed | None
     owner: Owner
+
+    @property
+    def calls(self) -> list[Call]:
+        """The first call of each stream."""
+        return [window.call for window in self.windows]
+
+    @property
+    def readers(self) -> list[Whole]:
+        """What is wanted of each stream, where the listing is read in full."""
+        stamp = self.resource.ranges.stamp if self.resource and self.resource.ranges else ""
+        return [Within(self.call.route, stamp, window.span) if window.span else Whole() for window in self.windows]
 
     def identity(self, key: bytes) -> str:
         """Name what is extracted, how and for which run, by a keyed hash: parameters may name patients.
@@ -108,7 +120,7 @@ def plan(
         name=resource if isinstance(resource, str) else call.route,
         resource=row,
         call=call,
-        calls=windows(call, row.ranges if row else None, parallel_windows),
+        windows=windows(call, row.ranges if row else None, parallel_windows),
         directory=Directory(path),
         format_name=format,
         compression=compression,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from candid_provider.api.feeds import Mark
 from candid_provider.exceptions import CandidUnavailableError
-from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
+from candid_provider.transfers.extraction.checkpoint import Checkpoint
+from candid_provider.transfers.extraction.checkpoint_store import CheckpointStore
 from candid_provider.transfers.extraction.manifest import ExtractManifest
 from candid_provider.transfers.extraction.part import Bench
 from candid_provider.transfers.extraction.plan import Plan

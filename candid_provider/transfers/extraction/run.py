@@ -13,9 +13,10 @@ import msgspec
 from candid_provider.api.call import Call, Page
 from candid_provider.api.event_feeds import ServiceDates
 from candid_provider.api.feeds import Feed, Interval, Mark, Reader
-from candid_provider.transfers.extraction.checkpoint import Checkpoint, CheckpointStore
+from candid_provider.transfers.extraction.checkpoint import Checkpoint
+from candid_provider.transfers.extraction.checkpoint_store import CheckpointStore
 from candid_provider.transfers.extraction.extraction import Extraction, Job, PositionLostError
-from candid_provider.transfers.extraction.feed import Detailer, Whole
+from candid_provider.transfers.extraction.feed import Detailer
 from candid_provider.transfers.extraction.manifest import ExtractManifest, beginning
 from candid_provider.transfers.extraction.part import Bench
 from candid_provider.transfers.extraction.plan import Plan
@@ -135,7 +136,7 @@ class Run:
     def _opened(self, checkpoint: Checkpoint) -> tuple[list[Call], list[Reader]]:
         """Open the feed as the first try did: with the mark and at the time that it noted."""
         if self._changes is None:
-            return list(self._plan.calls), [Whole() for _ in self._plan.calls]
+            return self._plan.calls, list(self._plan.readers)
         mark = None if checkpoint.mark is None else msgspec.convert(checkpoint.mark, Mark)
         now = datetime.fromisoformat(checkpoint.began)
         call, reader = self._changes.feed.open(self._plan.call, mark=mark, interval=self._changes.interval, now=now)

@@ -205,7 +205,7 @@ def journal_in(directory: Directory, *, keyed: bool, concurrency: int) -> Journa
     """
     if directory.local:
         return Journal(LocalMedium(directory.local / ".candid-journal.jsonl", sync=not keyed))
-    medium = RemoteMedium(Directory(directory.target / ".candid-journal"))
+    medium = RemoteMedium(Directory(directory.target / ".candid-journal", directory.field))
     return Journal(medium, block=BLOCK if keyed else concurrency, patience=FLUSH_EVERY if keyed else 0.0)
 
 

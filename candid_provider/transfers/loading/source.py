@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from candid_provider.exceptions import CandidConfigError
+from candid_provider.transfers.output.directory import buffered
 from candid_provider.transfers.output.path import checked_path
 
 ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
@@ -66,7 +67,7 @@ class Source:
     def _contents(self, path: str, name: str) -> Iterator[bytes]:
         problem = ""
         try:
-            with self._fs.open(path, "rb") as raw:
+            with buffered(self._fs.open(path, "rb")) as raw:
                 file: Any = gzip.GzipFile(fileobj=raw) if path.endswith(".gz") else raw
                 while content := file.readline(LONGEST + 1):
                     if len(content) > LONGEST:

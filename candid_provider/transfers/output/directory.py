@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,16 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from candid_provider.exceptions import CandidConfigError, CandidUnavailableError
 from candid_provider.transfers.output.path import checked_path, local_path
 from candid_provider.transfers.output.whole_file import put_in_place, unwritable, whole_file
+
+BLOCK = 1 << 20
+
+
+def buffered(file: Any) -> io.BufferedReader:
+    """Read a file of any store by lines: fsspec's own have no limit for a line, and read megabytes for each.
+
+    :param file: as a file system has opened it; closed together with what is returned.
+    """
+    return io.BufferedReader(file, BLOCK)
 
 
 class Directory:
@@ -89,14 +100,14 @@ class Directory:
     def read(self, name: str) -> bytes | None:
         """Read a file; None if there is none."""
         try:
-            content: bytes = self._fs.cat_file(self._path(name))
+            content: bytes = self._fs.cat_file(self._fresh(name))
         except FileNotFoundError:
             return None
         return content
 
     def lines(self, name: str) -> Iterator[bytes]:
         """Read a file line by line; none if there is no file."""
-        with contextlib.suppress(FileNotFoundError), self._fs.open(self._path(name), "rb") as file:
+        with contextlib.suppress(FileNotFoundError), buffered(self._fs.open(self._fresh(name), "rb")) as file:
             yield from file
 
     def write(self, name: str, content: bytes, *, private: bool = False) -> None:
@@ -118,7 +129,7 @@ class Directory:
 
     def adopt(self, file: Path, name: str) -> None:
         """Make a finished file of mode 0600, on a local disk one that lies there, a file of the directory."""
-        put_in_place(file, self.target / name)
+        put_in_place(file, self.target / name, self.field)
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files; those that are gone are none too few."""
@@ -129,6 +140,11 @@ class Directory:
     @property
     def _fs(self) -> Any:
         return self.target.fs
+
+    def _fresh(self, name: str) -> str:
+        """Give a file's path in the store, which forgets what it had seen there: others may have written since."""
+        self._fs.invalidate_cache(self._path(name))
+        return self._path(name)
 
     def _path(self, name: str) -> str:
         return f"{self.target.path.rstrip('/')}/{name}"

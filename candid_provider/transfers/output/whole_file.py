@@ -31,7 +31,9 @@ def whole_file(path: str | ObjectStoragePath, *, private: bool = False, field: s
     :raises CandidConfigError: nothing can be written there; names the field.
     """
     target, local = checked_path(path, field), local_path(path, field)
-    opened: contextlib.AbstractContextManager[IO[bytes]] = _beside(local, private) if local else _uploaded(target)
+    opened: contextlib.AbstractContextManager[IO[bytes]] = (
+        _beside(local, private) if local else _uploaded(target, field)
+    )
     problem = ""
     with contextlib.ExitStack() as stack:
         try:
@@ -44,18 +46,20 @@ def whole_file(path: str | ObjectStoragePath, *, private: bool = False, field: s
         raise unwritable(target, problem, field)
 
 
-def put_in_place(file: Path, path: str | ObjectStoragePath) -> None:
+def put_in_place(file: Path, path: str | ObjectStoragePath, field: str = "path") -> None:
     """Let a finished file of mode 0600 take its place: on a local disk from beside it, on any other store as a copy.
 
     :param file: what to put there; on a local disk it is gone afterwards.
     :param path: where to; what is there is replaced.
+    :param field: the argument that the path comes from.
+    :raises CandidConfigError: there is no such bucket or container; names the field.
     """
-    target, local = checked_path(path), local_path(path)
+    target, local = checked_path(path, field), local_path(path, field)
     if local:
         file.chmod(0o666 & ~_umask())
         file.replace(local)
     else:
-        target.fs.put_file(str(file), target.path)
+        _upload(str(file), target, field)
 
 
 def unwritable(target: object, problem: str, field: str) -> CandidConfigError:
@@ -100,11 +104,20 @@ def _lock(file: IO[bytes]) -> bool:
 
 
 @contextlib.contextmanager
-def _uploaded(target: ObjectStoragePath) -> Iterator[IO[bytes]]:
+def _uploaded(target: ObjectStoragePath, field: str) -> Iterator[IO[bytes]]:
     with tempfile.NamedTemporaryFile(prefix="candid-") as file:
         yield file
         file.flush()
-        target.fs.put_file(file.name, target.path)
+        _upload(file.name, target, field)
+
+
+def _upload(file: str, target: ObjectStoragePath, field: str) -> None:
+    try:
+        target.fs.put_file(file, target.path)
+        return
+    except FileNotFoundError:
+        pass
+    raise unwritable(target, "there is no such bucket or container", field)
 
 
 def _umask() -> int:

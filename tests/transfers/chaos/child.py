@@ -50,6 +50,7 @@ class Work:
     operator: type[Any]
     arguments: dict[str, Any]
     context: dict[str, Any] = field(default_factory=lambda: {"ti": Instance()})
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 class Mortal(RateLimit):
@@ -76,7 +77,7 @@ class Mortal(RateLimit):
 
 def live(work: Work, emulator: str, log: Path, death: Death | None) -> None:
     """Try once, and end with a code that says how it went; or die."""
-    os.environ["AIRFLOW_CONN_CANDID_DEFAULT"] = _connection(emulator)
+    os.environ.update({"AIRFLOW_CONN_CANDID_DEFAULT": _connection(emulator), **work.environment})
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)

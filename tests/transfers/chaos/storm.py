@@ -71,7 +71,7 @@ class Storm:
         deaths = [_death(rng, requests) for _ in range(rng.randrange(4))]
         endings: list[int] = []
         while not endings or endings[-1] != DONE:
-            ending = self._try(work, deaths[len(endings)] if len(endings) < len(deaths) else None)
+            ending = self.attempt(work, deaths[len(endings)] if len(endings) < len(deaths) else None)
             endings.append(ending)
             assert ending in (DONE, AGAIN) or ending < 0 or ending > 128, self._what_failed(seed, endings)
             assert len(endings) < MOST_TRIES, self._what_failed(seed, endings)
@@ -82,14 +82,15 @@ class Storm:
     def quietly(self, work: Work) -> None:
         """Let a task succeed."""
         self.emulator.faults.clear()
-        assert self._try(work, None) == DONE, self._what_failed(0, [])
+        assert self.attempt(work, None) == DONE, self._what_failed(0, [])
 
     def markers_in_log(self) -> list[str]:
         """What of the patients' data is in the log."""
         log = self.log.read_text().lower()
         return [marker for marker in self.emulator.markers if marker.lower() in log]
 
-    def _try(self, work: Work, death: Death | None) -> int:
+    def attempt(self, work: Work, death: Death | None) -> int:
+        """Start a process for one try; how it ended."""
         process = self._context.Process(target=live, args=(work, self.emulator.url, self.log, death))
         process.start()
         process.join()

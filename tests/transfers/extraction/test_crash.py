@@ -17,7 +17,7 @@ import pytest
 from candid_provider.api.call import send_page
 from candid_provider.emulator import Emulator
 from candid_provider.hooks.candid import CandidHook
-from candid_provider.transfers.extraction.checkpoint import CheckpointStore
+from candid_provider.transfers.extraction.checkpoint_store import CheckpointStore
 from candid_provider.transfers.extraction.fetch import AHEAD
 from candid_provider.transfers.extraction.plan import plan
 from candid_provider.transfers.extraction.run import Run
@@ -25,6 +25,7 @@ from candid_provider.transfers.output.directory import Directory
 from candid_provider.transfers.output.owner import Owner
 from tests.conftest import Connect
 from tests.transfers.extraction.conftest import PAGE, extract, ids, operator
+from tests.transfers.extraction.test_resume import States
 
 
 class Crash(BaseException):
@@ -67,7 +68,7 @@ class Mortal(Directory):
                 super().remove([name])
 
 
-def once(directory: Directory, compression: str | None) -> None:
+def once(directory: Directory, compression: str | None, states: States | None) -> None:
     planned = plan(
         resource="encounters",
         path=str(directory),
@@ -86,25 +87,26 @@ def once(directory: Directory, compression: str | None) -> None:
     object.__setattr__(planned, "directory", directory)
     with CandidHook() as hook:
         client = hook.get_conn()
-        store = CheckpointStore(directory, None, hook.log)
+        store = CheckpointStore(directory, states, hook.log, most_parts=0)  # so that there are files of parts, too
         Run(planned, functools.partial(send_page, client), b"key", store, hook.log).execute()
 
 
-@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize(("compression", "state_store"), [(None, False), ("gzip", False), (None, True)])
 def test_a_crash_at_any_step_loses_and_doubles_nothing(
-    candid: Emulator, connect: Connect, tmp_path: Path, compression: str | None
+    candid: Emulator, connect: Connect, tmp_path: Path, compression: str | None, state_store: bool
 ) -> None:
     for life in range(1, 200):
+        states = States() if state_store else None
         path = tmp_path / str(life)
-        once(Directory(str(path)), compression)  # what the next run replaces
+        once(Directory(str(path)), compression, states)  # what the next run replaces
         crashed = False
         try:
-            once(Mortal(str(path), life), compression)
+            once(Mortal(str(path), life), compression, states)
         except Crash:
             crashed = True
         except Exception:
             crashed = True  # a checkpoint that could not be written
-        once(Directory(str(path)), compression)
+        once(Directory(str(path)), compression, states)
         assert len(set(ids(path))) == len(ids(path)) == 168
         if not crashed:
             break
