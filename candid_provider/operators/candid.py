@@ -100,8 +100,8 @@ class CandidOperator(RendersPrivately, Connected):
                     file.write(content)
             else:
                 content = send_bytes(hook.get_conn(), call)
-        if self.response_filter:
-            return self.response_filter(msgspec.json.decode(content) if content.strip() else None)
+            if self.response_filter:
+                return self.response_filter(msgspec.json.decode(content) if content.strip() else None)
         return {
             "route": call.route,
             "bytes": len(content),

@@ -197,19 +197,19 @@ class Asking(Connected, BaseSensorOperator):
         from candid_provider.hooks.candid import failing_for_good
         from candid_provider.triggers.candid import CandidPollTrigger
 
-        path, path_params, query = self.question()
-        trigger = CandidPollTrigger(
-            candid_conn_id=self.candid_conn_id,
-            path=path,
-            path_params=path_params,
-            query=query,
-            conditions=self.conditions(),
-            poll_interval=max(self.poke_interval, FASTEST),
-            growth=2.0 if self.exponential_backoff else 1.0,
-            longest_interval=self.max_wait.total_seconds() if self.max_wait else self.timeout,
-            deadline=deadline,
-        )
         with failing_for_good():
+            path, path_params, query = self.question()
+            trigger = CandidPollTrigger(
+                candid_conn_id=self.candid_conn_id,
+                path=path,
+                path_params=path_params,
+                query=query,
+                conditions=self.conditions(),
+                poll_interval=max(self.poke_interval, FASTEST),
+                growth=2.0 if self.exponential_backoff else 1.0,
+                longest_interval=self.max_wait.total_seconds() if self.max_wait else self.timeout,
+                deadline=deadline,
+            )
             trigger.serialize()
         self.defer(trigger=trigger, method_name="execute_complete", kwargs={"deadline": deadline})
 

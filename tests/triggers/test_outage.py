@@ -41,7 +41,7 @@ class Counting(logging.Handler):
 def counting() -> Iterator[Counting]:
     counting, logger = Counting(), logging.getLogger("candid_provider.api")
     logger.addHandler(counting)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG)
     yield counting
     logger.removeHandler(counting)
     logger.setLevel(logging.NOTSET)
