@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import math
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ class Call:
     :param paging: how the answer is read as a page.
     :param final: error names and HTTP statuses that are raised at once where others would be tried again: who
         waits for something for hours asks for itself when to ask again.
+    :param patience: seconds within which it is sent again, where that is fewer than its client's.
     :raises CandidConfigError: method, path or placeholders are wrong.
     """
 
@@ -50,6 +52,7 @@ class Call:
     read_only: bool | None = None
     paging: Paging | None = None
     final: frozenset[str | int] = frozenset()
+    patience: float = math.inf
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

@@ -257,7 +257,7 @@ def _retrying(client: CandidClient | CandidAsyncClient, call: Call) -> dict[str,
         # A write goes again only when it cannot have been processed.
         return call.retry or not getattr(error, "outcome_unknown", False)
 
-    out_of_time = tenacity.stop_before_delay(client.retry_deadline)
+    out_of_time = tenacity.stop_before_delay(min(client.retry_deadline, call.patience))
     return {
         "retry": tenacity.retry_if_exception(worth_it),
         "wait": _pause,

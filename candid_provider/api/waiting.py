@@ -22,7 +22,7 @@ from candid_provider.exceptions import CandidError, CandidJobFailedError
 log = logging.getLogger("candid_provider.api")
 
 PATIENCE = 30.0
-"""Seconds within which the question of a wait is sent again at once; it is asked again anyway."""
+"""Seconds within which the question of a wait is sent again at once, at most; it is asked again anyway."""
 
 QUIET = 600.0
 """Seconds for which an answer that says the same again is logged at DEBUG only."""

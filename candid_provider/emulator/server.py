@@ -130,15 +130,15 @@ def _server(emulation: Emulation) -> uvicorn.Server:
 
 
 @contextmanager
-def running(config: EmulatorConfig | None = None, *, clock: Clock = time.time) -> Iterator[Emulator]:
-    """Run an emulator in a thread, on a free loopback port, for the length of a `with` block.
+def running(config: EmulatorConfig | None = None, *, clock: Clock = time.time, port: int = 0) -> Iterator[Emulator]:
+    """Run an emulator in a thread, on a loopback port (0: a free one), for the length of a `with` block.
 
     `clock` (seconds since 1970) decides when tokens expire and when the rate limit lets go. Any number may
     run at once.
     """
     emulation = Emulation(config or EmulatorConfig(), clock)
     deque(emulation.precompute(), maxlen=0)
-    listener = _listen("127.0.0.1", 0)
+    listener = _listen("127.0.0.1", port)
     url, server = _url(listener), _server(emulation)
     thread = threading.Thread(target=server.run, args=([listener],), name="candid-emulator", daemon=True)
     thread.start()

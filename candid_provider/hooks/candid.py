@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import (
     AirflowException,
-    AirflowFailException,
     BaseHook,
     mask_secret,
 )
@@ -31,6 +30,7 @@ from candid_provider.oauth.rotation import RotatingSource
 from candid_provider.oauth.source import TokenSource
 from candid_provider.oauth.state import TokenState, read_state
 from candid_provider.oauth.store import TokenStore
+from candid_provider.policies.retry import failing_for_good as failing_for_good  # beside the hook it is used with
 from candid_provider.token_stores.failure import TRIES
 
 if TYPE_CHECKING:
@@ -295,17 +295,3 @@ class CandidHook(BaseHook):
         if key not in self._own_sources:
             self._own_sources[key] = sources.source_of(settings, self._token_store)
         return self._own_sources[key]
-
-
-@contextlib.contextmanager
-def failing_for_good() -> Iterator[None]:
-    """Turn an error that a retry cannot mend into ``AirflowFailException``, so that no retry is spent on it."""
-    failure = None
-    try:
-        yield
-    except CandidError as error:
-        if error.retryable:
-            raise
-        failure = error
-    if failure:
-        raise AirflowFailException(str(failure)) from failure

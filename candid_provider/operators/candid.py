@@ -31,12 +31,15 @@ class CandidOperator(RendersPrivately, Connected):
     :param query: query parameters. (Airflow keeps ``params`` for itself: a DAG's params would be sent.)
     :param json: request body. Patients' data comes from ``body_path`` instead, which keeps it out of the DAG.
     :param body_path: file, on any object storage, that holds the request body as JSON.
+    :param read_only: sending it twice does no harm, so that it is sent again, by this try and the next, when its
+        fate is unknown; by default what GET and HEAD are. Another request of unknown fate fails the task for good.
     :param response_filter: turns the parsed answer into what the task returns. It is stored in XCom in clear:
         return ids and counts.
     :param output_path: file, on any object storage, to which the answer is written, whole or not at all.
     :param candid_conn_id: id of a connection of type ``candid``.
     :returns: what ``response_filter`` returns, or ``{"route", "bytes", "path"}``.
-    :raises AirflowFailException: a retry cannot help: wrong arguments, wrong credentials, a 4xx answer.
+    :raises AirflowFailException: a retry cannot help: wrong arguments, wrong credentials, a 4xx answer, a write that
+        may have been carried out.
     :raises CandidError: a retry may help.
     """
 
@@ -59,6 +62,7 @@ class CandidOperator(RendersPrivately, Connected):
         query: Mapping[str, Any] | None = None,
         json: Any = None,
         body_path: str | ObjectStoragePath | None = None,
+        read_only: bool | None = None,
         response_filter: Callable[[Any], Any] | None = None,
         output_path: str | ObjectStoragePath | None = None,
         candid_conn_id: str = DEFAULT_CONN_ID,
@@ -71,6 +75,7 @@ class CandidOperator(RendersPrivately, Connected):
         self.query = Private(self, query, names)
         self.json = Private(self, json, nothing)
         self.body_path = body_path
+        self.read_only = read_only
         self.response_filter = response_filter
         self.output_path = output_path
         self.candid_conn_id = candid_conn_id
@@ -87,6 +92,7 @@ class CandidOperator(RendersPrivately, Connected):
                 path_params=self.path_params.value or {},
                 params=self.query.value or {},
                 json=self._body(),
+                read_only=self.read_only,
             )
             if self.output_path:
                 with whole_file(self.output_path, field="output_path") as file:
@@ -94,8 +100,8 @@ class CandidOperator(RendersPrivately, Connected):
                     file.write(content)
             else:
                 content = send_bytes(hook.get_conn(), call)
-        if self.response_filter:
-            return self.response_filter(msgspec.json.decode(content) if content.strip() else None)
+            if self.response_filter:
+                return self.response_filter(msgspec.json.decode(content) if content.strip() else None)
         return {
             "route": call.route,
             "bytes": len(content),

@@ -127,7 +127,7 @@ class Asking(Connected, BaseSensorOperator):
                 self._tell(conditions, call.route, verdict)
                 return False
             ending = successful(Ending(verdict.outcome, 1, verdict.error, verdict.statuses), call.route)
-            return PokeReturnValue(True, self.result(ending, call.route))
+            return self._answered(ending, call.route) or False
 
     def execute(self, context: Context) -> Any:
         """Ask, and wait here or in the triggerer."""
@@ -137,10 +137,13 @@ class Asking(Connected, BaseSensorOperator):
             answer = self.poke(context)
             if isinstance(answer, PokeReturnValue):
                 return answer.xcom_value
-            return self._defer()
+            return self._defer(time.time() + self.timeout)
 
-    def execute_complete(self, context: Context, event: Any) -> dict[str, Any]:
-        """Go on after the triggerer has waited; anything but a success fails."""
+    def execute_complete(self, context: Context, event: Any, deadline: float = 0.0) -> Any:
+        """Go on after the triggerer has waited; anything but a success fails.
+
+        :param deadline: when to stop waiting, in seconds since 1970.
+        """
         from candid_provider.api.waiting import ending_of, not_there, successful
         from candid_provider.hooks.candid import failing_for_good
 
@@ -148,19 +151,40 @@ class Asking(Connected, BaseSensorOperator):
             ending, route = ending_of(event), str(event.get("route"))
             if ending.outcome is Outcome.TIMEOUT:
                 raise AirflowSensorTimeout(str(not_there(ending, route)))
-            return self.result(successful(ending, route), route)
+            if answer := self._answered(successful(ending, route), route):
+                return answer.xcom_value
+            if time.time() < deadline:
+                return self._defer(deadline)
+            raise AirflowSensorTimeout(f"{route}: there, but Candid could not be asked for the rest in time")
 
     def _call(self) -> Call:
         from candid_provider.api.call import Call
 
         path, path_params, query = self.question()
-        return Call(method="GET", path=path, path_params=path_params, params=query, final=self.conditions().signs)
+        return Call(
+            method="GET",
+            path=path,
+            path_params=path_params,
+            params=query,
+            final=self.conditions().signs,
+            patience=self.poke_interval,
+        )
 
     def _reply(self, call: Call) -> Any:
         try:
             return self.hook.send(call)
         except CandidError as error:
             return error
+
+    def _answered(self, ending: Ending, route: str) -> PokeReturnValue | None:
+        """Give what the task returns; None while an outage keeps it from asking for that."""
+        try:
+            return PokeReturnValue(True, self.result(ending, route))
+        except CandidError as error:
+            if not error.retryable:
+                raise
+            log.info("%s: there, but not yet the rest (%s)", route, type(error).__name__)
+        return None
 
     def _tell(self, conditions: Conditions, route: str, verdict: Verdict) -> None:
         from candid_provider.api.waiting import tell
@@ -169,25 +193,25 @@ class Asking(Connected, BaseSensorOperator):
         tell(route, conditions, verdict.unknown - told)
         told |= verdict.unknown
 
-    def _defer(self) -> None:
+    def _defer(self, deadline: float) -> None:
         from candid_provider.hooks.candid import failing_for_good
         from candid_provider.triggers.candid import CandidPollTrigger
 
-        path, path_params, query = self.question()
-        trigger = CandidPollTrigger(
-            candid_conn_id=self.candid_conn_id,
-            path=path,
-            path_params=path_params,
-            query=query,
-            conditions=self.conditions(),
-            poll_interval=max(self.poke_interval, FASTEST),
-            growth=2.0 if self.exponential_backoff else 1.0,
-            longest_interval=self.max_wait.total_seconds() if self.max_wait else self.timeout,
-            deadline=time.time() + self.timeout,
-        )
         with failing_for_good():
+            path, path_params, query = self.question()
+            trigger = CandidPollTrigger(
+                candid_conn_id=self.candid_conn_id,
+                path=path,
+                path_params=path_params,
+                query=query,
+                conditions=self.conditions(),
+                poll_interval=max(self.poke_interval, FASTEST),
+                growth=2.0 if self.exponential_backoff else 1.0,
+                longest_interval=self.max_wait.total_seconds() if self.max_wait else self.timeout,
+                deadline=deadline,
+            )
             trigger.serialize()
-        self.defer(trigger=trigger, method_name="execute_complete")
+        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"deadline": deadline})
 
     @contextlib.contextmanager
     def _softly(self) -> Iterator[None]:

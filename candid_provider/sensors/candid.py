@@ -225,7 +225,7 @@ class CandidEventSensor(Asking):
         from candid_provider.api.call import Call
 
         path, _, query = self._listing(limit=100)
-        items = self.hook.send(Call(method="GET", path=path, params=query))["items"]
+        items = self.hook.send(Call(method="GET", path=path, params=query, patience=self.poke_interval))["items"]
         shown = ("id", "event_type", "created_at")
         return {**ending.summary(route), "events": [{name: event.get(name) for name in shown} for event in items]}
 

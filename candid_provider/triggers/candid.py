@@ -108,6 +108,7 @@ class CandidPollTrigger(BaseTrigger):
             path_params=self.path_params,
             params=self.query,
             final=conditions.signs,
+            patience=self.poll_interval,
         )
         pace = Pace(interval=self.poll_interval, growth=self.growth, longest=self.longest_interval)
         async with session(self.candid_conn_id) as shared:

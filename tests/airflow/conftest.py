@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,13 @@ class Deployment:
             time.sleep(0.3)
         return state, self.airflow.tasks(dag_id, run_id)
 
+    def until(self, happened: Callable[[], bool], what: str) -> None:
+        """Wait for something to happen."""
+        deadline = time.monotonic() + 120
+        while not happened():
+            assert time.monotonic() < deadline, f"{what} did not come"
+            time.sleep(0.3)
+
     def result(self, dag_id: str, task: dict[str, Any]) -> Any:
         """Give what a task returned."""
         return self.airflow.xcom(dag_id, task["dag_run_id"], task["task_id"], task["map_index"])
@@ -88,6 +95,7 @@ def _connections(url: str) -> dict[str, str]:
         "candid_default": good,
         "candid_xcom": {**good, "extra": {"store": "xcom"}},
         "candid_wrong_secret": {**good, "password": "wrong-secret"},
+        "candid_refused": {**good, "password": "wrong-secret-too"},
         "candid_unset": {"conn_type": "candid", "login": "emulator", "password": "emulator-secret"},
     }
     return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()}

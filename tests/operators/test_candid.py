@@ -145,3 +145,19 @@ def test_an_unreachable_host_is_worth_a_retry(connect: Connect) -> None:
     operator.hook.get_conn().retry_deadline = 0.1
     with pytest.raises(CandidUnavailableError, match="connection's host"):
         operator.execute({})
+
+
+def test_a_write_that_may_have_been_carried_out_is_not_repeated(candid: Emulator, connect: Connect) -> None:
+    candid.faults.add(kind="status", status=503, count=None, route="POST /patients/v1")
+    with pytest.raises(AirflowFailException, match=r"HTTP 503.*It may have been carried out: look it up at Candid"):
+        run(path="/patients/v1", method="POST", json={})
+    assert candid.stats()["requests"]["POST /patients/v1"] == 1
+
+
+def test_a_post_that_only_reads_is_sent_again(candid: Emulator, connect: Connect) -> None:
+    search: dict[str, Any] = {"path": "/patient-merge/v1/search", "method": "POST", "json": {"mrns": ["none"]}}
+    candid.faults.add(kind="status", status=503, count=2, route="POST /patient-merge/v1/search")
+    with pytest.raises(AirflowFailException, match="HTTP 503"):
+        run(**search)
+    assert run(**search, read_only=True)["bytes"] > 0
+    assert candid.stats()["requests"]["POST /patient-merge/v1/search"] == 3

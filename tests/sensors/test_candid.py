@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -39,11 +39,15 @@ def executed(sensor: BaseSensorOperator) -> Any:
     """Render and execute a sensor; where it defers, go through the database's JSON to the trigger's event and on."""
     context: Any = {"ds": "2026-03-15"}
     sensor.render_template_fields(context)
+    return ended(sensor, lambda: sensor.execute(context))
+
+
+def ended(sensor: BaseSensorOperator, step: Callable[[], Any]) -> Any:
     try:
-        return sensor.execute(context)
+        return step()
     except TaskDeferred as deferred:
         classpath, kwargs = json.loads(json.dumps(deferred.trigger.serialize()))
-        method = deferred.method_name
+        method, more = deferred.method_name, deferred.kwargs or {}
     module, _, name = classpath.rpartition(".")
     trigger = getattr(importlib.import_module(module), name)(**kwargs)
 
@@ -51,7 +55,8 @@ def executed(sensor: BaseSensorOperator) -> Any:
         return [event.payload async for event in trigger.run()]
 
     (event,) = asyncio.run(only())
-    return sensor.resume_execution(method, {"event": json.loads(json.dumps(event))}, context)
+    following = {**more, "event": json.loads(json.dumps(event))}
+    return ended(sensor, lambda: sensor.resume_execution(method, following, {}))
 
 
 def found(candid: Emulator, status: str, path: str = ENCOUNTERS) -> dict[str, Any]:
@@ -243,8 +248,25 @@ def test_an_outage_ends_no_wait(candid: Emulator, connect: Connect) -> None:
     done = found(candid, "finished", "tasks")
     candid.faults.add(kind="status", status=503, count=10, route="GET /api/tasks/v3/{task_id}")
     sensor = CandidTaskSensor(task_id="task", candid_task_id=done["task_id"], poke_interval=0.1)
-    sensor.hook.__dict__["_sending"]["retry_deadline"] = 0.0
     assert executed(sensor)["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_an_outage_behind_the_wait_is_waited_out_too(candid: Emulator, connect: Connect, deferrable: bool) -> None:
+    # Each second request fails: there is an event, and then it cannot be listed.
+    candid.faults.add(kind="status", status=503, every=2, count=3, route="GET /api/events/v1/")
+    given: dict[str, Any] = {"event_types": ["CandidApi.Encounter.Created"], "created_after": "2026-03-01T00:00:00Z"}
+    sensor = CandidEventSensor(task_id="event", poke_interval=0.1, deferrable=deferrable, **given)
+    assert executed(sensor)["events"]
+    assert candid.stats()["requests"]["GET /api/events/v1/"] == 8
+
+
+def test_an_outage_behind_the_wait_does_not_prolong_it(candid: Emulator, connect: Connect) -> None:
+    candid.faults.add(kind="status", status=503, every=2, count=None, route="GET /api/events/v1/")
+    given: dict[str, Any] = {"event_types": ["CandidApi.Encounter.Created"], "created_after": "2026-03-01T00:00:00Z"}
+    sensor = CandidEventSensor(task_id="event", poke_interval=0.1, timeout=2, deferrable=True, **given)
+    with pytest.raises(AirflowSensorTimeout, match="there, but Candid could not be asked for the rest in time"):
+        executed(sensor)
 
 
 @pytest.mark.parametrize(

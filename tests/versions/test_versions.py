@@ -29,6 +29,7 @@ DAG = Path(__file__).parent / "shared_token.py"
 WATERMARK = Path(__file__).parent / "kept_watermark.py"
 MOVES = Path(__file__).parent / "data_moves.py"
 BATCH = Path(__file__).parent / "one_batch.py"
+FAILING = Path(__file__).parent / "failing.py"
 UV = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])) or "uv"
 
 
@@ -38,7 +39,7 @@ class Deployment:
     def __init__(self, python: Path, home: Path, emulator: Emulator) -> None:
         self._python, self._emulator = python, emulator
         (home / "dags").mkdir(parents=True)
-        for dag in (DAG, WATERMARK, MOVES, BATCH):
+        for dag in (DAG, WATERMARK, MOVES, BATCH, FAILING):
             shutil.copy(dag, home / "dags")
         self._env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
@@ -47,21 +48,25 @@ class Deployment:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
             **{f"AIRFLOW_CONN_CANDID_{store.upper()}": self._connection(store) for store in ("variable", "xcom")},
+            "AIRFLOW_CONN_CANDID_WRONG": self._connection("memory", password="wrong-secret"),
         }
         self.dag = home / "dags" / DAG.name
         self.run("-m", "airflow", "db", "migrate")
 
-    def _connection(self, store: str) -> str:
-        login = {"login": "emulator", "password": "emulator-secret", "host": self._emulator.url}
+    def _connection(self, store: str, password: str = "emulator-secret") -> str:
+        login = {"login": "emulator", "password": password, "host": self._emulator.url}
         return json.dumps({"conn_type": "candid", **login, "extra": {"store": store}})
 
-    def run(self, *arguments: str) -> str:
-        """Run Python with these arguments, outside the repository, and give all it prints."""
+    def run(self, *arguments: str, expected: int = 0) -> str:
+        """Run Python with these arguments, outside the repository, and give all it prints.
+
+        :param expected: with which code it is to end.
+        """
         command = [str(self._python), *arguments]
         done = subprocess.run(
             command, env=self._env, cwd=self.dag.parent, capture_output=True, text=True, timeout=300, check=False
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == expected, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def kill(self, *arguments: str, when: Callable[[], bool]) -> None:
@@ -171,6 +176,20 @@ def test_data_moves_both_ways_on_airflow_2(airflow_2: Path, candid: Emulator, tm
     ]
     assert Desk(candid, tmp_path).created() == sorted(f"visit-{number}" for number in range(30))
     assert not [marker for marker in candid.markers if marker in shown]
+
+
+@pytest.mark.airflow
+@pytest.mark.timeout(900)
+def test_on_airflow_2_a_wrong_secret_costs_one_try(airflow_2: Path, candid: Emulator, tmp_path: Path) -> None:
+    deployment = Deployment(airflow_2, tmp_path / "home", candid)
+    dag = str(deployment.dag.with_name(FAILING.name))
+    told = deployment.run(dag)
+    assert "none: retry_policy: this Airflow has no retry policies; they need 3.3" in told
+    assert "with failing_for_good()" in told
+    shown = deployment.run("-m", "airflow", "dags", "test", "candid_failing", expected=1)
+    ends = re.findall(r"Marking task as (\w+)\. dag_id=candid_failing, task_id=(\w+)", shown)
+    assert sorted(ends) == [("FAILED", "ask"), ("FAILED", "call"), ("FAILED", "mapped")], shown
+    assert candid.stats()["token"]["refused"] == 1
 
 
 WITHOUT_AIRFLOW = """

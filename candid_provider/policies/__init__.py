@@ -1,0 +1,1 @@
+"""What a failure means for the tries that a task has left."""
