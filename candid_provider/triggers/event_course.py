@@ -47,13 +47,14 @@ class EventCourse:
     :param positions: where the position is.
     :param stream: name of the stream, for logs.
     :param pace: seconds between two windows, which pauses after failures go by.
+    :param patience: see ``PATIENCE``.
     """
 
-    def __init__(self, positions: Positions, stream: str, pace: float) -> None:
+    def __init__(self, positions: Positions, stream: str, pace: float, *, patience: float = PATIENCE) -> None:
         self._positions, self._stream, self._pace = positions, stream, pace
         self._position = self._kept = Position(0)
         self._under_way: list[Event] = []
-        self._many, self._patience = FEWEST, PATIENCE
+        self._many, self._patience, self._longest_patience = FEWEST, patience, patience
 
     async def begin(self, lag: float, start: int | None) -> None:
         """Find the position; at the very first, keep where the stream begins.
@@ -113,7 +114,7 @@ class EventCourse:
             await asyncio.sleep(LOOK_AGAIN)
             kept = await self._loaded()
             if kept is not None and all(kept.has(event) for event in self._under_way):
-                self._kept, self._patience = kept, PATIENCE
+                self._kept, self._patience = kept, self._longest_patience
                 self._many = more_or_less(self._many, time.monotonic() - started)
                 break
         else:
@@ -122,7 +123,7 @@ class EventCourse:
                 " come twice. Is the plugin candid_events loaded (airflow plugins)?",
                 self._stream, self._patience,
             )  # fmt: skip
-            self._kept, self._patience = await self._saved(self._position), SHORT_PATIENCE
+            self._kept, self._patience = await self._saved(self._position), min(SHORT_PATIENCE, self._patience)
         self._under_way.clear()
 
     async def _loaded(self) -> Position | None:
