@@ -27,7 +27,7 @@ class Stream:
     """A stream whose events can be read some time after they were made; and what was delivered of it."""
 
     events: list[tuple[Event, int]]
-    kept: Position = Position(START)
+    kept: Position = field(default_factory=lambda: Position(START))
     delivered: list[str] = field(default_factory=list)
 
     def poll(self, position: Position, since: int, now: int, dies_after: int | None) -> Position | None:

@@ -93,7 +93,9 @@ class Watched:
 
     @property
     def stream(self) -> str:
-        return stream_of(self.arguments.get("candid_conn_id", "candid_default"), self.arguments.get("event_types", ()))
+        return stream_of(
+            self.arguments.get("candid_conn_id", "candid_default"), self.arguments.get("event_types", ())
+        )
 
     @property
     def position(self) -> Position:
@@ -116,7 +118,9 @@ class Watched:
                 self.state.saved[self.stream] = self.position.after(Event(**given)).saved()
 
 
-def follow(*watched: Watched, until: Callable[[], bool], meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
+def follow(
+    *watched: Watched, until: Callable[[], bool], meanwhile: Callable[[], Awaitable[None]] | None = None
+) -> None:
     """Run the watchers on Airflow's shared streams until something has happened, and kill them."""
 
     async def run() -> None:
