@@ -76,7 +76,8 @@ class State:
 
 class States:
     def __init__(self, *states: State) -> None:
-        self._by_name, self._by_uri = dict(enumerate(states)), {}
+        self._by_name = dict(enumerate(states))
+        self._by_uri: dict[int, State] = {}
 
 
 class Watched:
