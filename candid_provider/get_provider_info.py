@@ -62,13 +62,19 @@ MODULES = {
     "hooks": ("hooks.candid",),
     "operators": ("operators.candid", "operators.checks", "operators.eligibility"),
     "sensors": ("sensors.candid",),
-    "triggers": ("triggers.candid",),
+    "triggers": ("triggers.candid", "triggers.events"),
 }
 TRANSFERS = (
     (INTEGRATION, "Object Storage", "candid_to_object_storage"),
     (INTEGRATION, "Object Storage", "candid_export_to_object_storage"),
     ("Object Storage", INTEGRATION, "object_storage_to_candid"),
 )
+ASSET_URIS: dict[str, Any] = {
+    "schemes": ["candid"],
+    "handler": "candid_provider.assets.candid.sanitize_uri",
+    "factory": "candid_provider.assets.candid.create_asset",
+    "to_openlineage_converter": "candid_provider.assets.candid.convert_asset_to_openlineage",
+}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -93,6 +99,8 @@ def get_provider_info() -> dict[str, Any]:
             }
             for source, target, name in TRANSFERS
         ],
+        "asset-uris": [ASSET_URIS],
+        "dataset-uris": [ASSET_URIS],  # Airflow 2.11
         "cli": ["candid_provider.cli.airflow.get_commands"],  # Airflow 3.2 and later
         "connection-types": [
             {

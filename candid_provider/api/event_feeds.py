@@ -10,15 +10,12 @@ from candid_provider.api.edge import SECOND, Edge
 from candid_provider.api.feeds import OVERLAP, Interval, refuse, span_of
 from candid_provider.api.instants import microseconds, written
 from candid_provider.api.paging import TokenPaging
+from candid_provider.api.position import KEPT_DAYS, MARGIN
 from candid_provider.api.readers import ALWAYS, Changes, Encounters, Listed, Mark, Named, Reader, Span
 from candid_provider.exceptions import CandidConfigError
 
 EVENTS_PATH = "/api/events/v1/"
 ENCOUNTER_PATH = "/api/encounters/v4/{encounter_id}"
-KEPT_DAYS = 30
-"""Days for which Candid keeps events."""
-MARGIN = 3600.0
-"""Seconds less than that for which they are counted on: the oldest may expire while the newer are read."""
 LAG = 60.0
 """Seconds before now at which a window ends: an event may be written late, and clocks differ."""
 ABOUT_ENCOUNTERS = ("CandidApi.Encounter.Created", "CandidApi.Encounter.StatusUpdated")

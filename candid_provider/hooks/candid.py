@@ -32,6 +32,7 @@ from candid_provider.oauth.state import TokenState, read_state
 from candid_provider.oauth.store import TokenStore
 from candid_provider.policies.retry import failing_for_good as failing_for_good  # beside the hook it is used with
 from candid_provider.token_stores.failure import TRIES
+from candid_provider.token_stores.triggerer import lead_to_event_loop
 
 if TYPE_CHECKING:
     from candid import AsyncCandidApiClient, CandidApiClient
@@ -266,7 +267,7 @@ class CandidHook(BaseHook):
             with passing_over_silence():
                 settings = settings_of(await get_async_connection(self.candid_conn_id))
                 # In a thread: masking asks the supervisor, which must not happen on the triggerer's event loop.
-                await asyncio.to_thread(mask_secret, settings.client_secret)
+                await asyncio.to_thread(_mask, settings.client_secret)
                 return settings
         raise silence(self.candid_conn_id)
 
@@ -295,3 +296,8 @@ class CandidHook(BaseHook):
         if key not in self._own_sources:
             self._own_sources[key] = sources.source_of(settings, self._token_store)
         return self._own_sources[key]
+
+
+def _mask(secret: str) -> None:
+    lead_to_event_loop()
+    mask_secret(secret)

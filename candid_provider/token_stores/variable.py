@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import Variable
 
 from candid_provider.oauth.store import StoreUnavailable
 from candid_provider.token_stores.failure import OUTAGE, TRIES, name_of_failure
+from candid_provider.token_stores.triggerer import lead_to_event_loop
 
 DESCRIPTION = "Sealed access token of Candid Health, kept by airflow-provider-candid"
 
@@ -61,6 +62,7 @@ class VariableTokenStore:
 
 def _variables() -> Any:
     """Give the class that reaches Variables from here: the task SDK's does so from tasks and triggers only."""
+    lead_to_event_loop()
     if os.environ.get("_AIRFLOW_PROCESS_CONTEXT") == "server":
         from airflow.models import Variable as ServerVariable  # noqa: TID251 - the database's, for command lines
 

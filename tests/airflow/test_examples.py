@@ -29,7 +29,7 @@ def run(deployment: Deployment, dag_id: str, **conf: Any) -> dict[str, Any]:
 
 
 def test_each_example_is_run_here() -> None:
-    ran = {"patients", "upload", "balances", "export", "eligibility", "claim"}  # the last one in test_waits.py
+    ran = {"patients", "upload", "balances", "export", "eligibility", "claim", "events"}  # and in two other files
     assert {path.stem for path in EXAMPLES} == {f"example_candid_{name}" for name in ran}
 
 

@@ -1,0 +1,1 @@
+"""Candid's resources as Airflow assets."""
