@@ -42,6 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--cold-tasks", type=int, default=100, choices=(64, 100), help="tasks a cold start (%(default)s)")
     group.addoption("--waits", type=int, default=200, choices=(200, 1000, 2000), help="at once (%(default)s)")
     group.addoption("--triggers", type=int, default=200, choices=(200, 500), help="at once (%(default)s)")
+    events = parser.getgroup("events", "how much tests/airflow/test_events.py runs")
+    events.addoption("--events", type=int, default=2000, metavar="N", help="come while it is killed (%(default)s)")
     several = parser.getgroup("jobs", "how much tests/airflow/test_jobs.py runs")
     several.addoption("--batches", type=int, default=12, metavar="N", help="eligibility batches (%(default)s)")
 
