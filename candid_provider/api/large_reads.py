@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 READ_AT_ONCE = 1 << 18
+LARGEST_BLOCK = 1 << 23
 
 
 def read_more_at_once(client: httpx.Client) -> None:
@@ -14,9 +15,19 @@ def read_more_at_once(client: httpx.Client) -> None:
 
     There is no public way. A httpx that keeps its backend elsewhere is left as it is, and slower.
     """
+    _keep_freed_memory()
     pool: Any = getattr(getattr(client, "_transport", None), "_pool", None)
     if backend := getattr(pool, "_network_backend", None):
         pool._network_backend = _LargeReads(backend)
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep the memory of one answer for the next: up to twice the largest block that was ever freed.
+
+    Else it gives back what is over 2 MB or so after each page and asks the system anew, which costs 0.2 ms of
+    the 2 that a page of 800 KB takes. Nobody writes to the block, so that it takes no memory itself.
+    """
+    bytearray(LARGEST_BLOCK)
 
 
 class _LargeReads:

@@ -162,6 +162,9 @@ class Extraction:
             self._fetchers[stream.number].go_on()
         stream.take(page)
         self.nbytes += page.nbytes
+        if len(self.streams) == 1 and stream.draft:
+            # Of several, one that waits to be read would hold up those that are full.
+            self._finisher.follow(stream.draft)
         if stream.following is None or self._is_full(stream):
             self._close(stream)
         elif self._clock() - self._saved >= self._pause:

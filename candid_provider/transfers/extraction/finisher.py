@@ -1,4 +1,4 @@
-"""Parts are finished beside the reading: compressed and uploaded in a thread of their own, one at a time."""
+"""Parts are finished beside the reading: packed and uploaded in a thread of their own, one at a time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 from candid_provider.exceptions import CandidStoppedError
 from candid_provider.transfers.extraction.checkpoint import Position
+from candid_provider.transfers.extraction.growth import AbandonedError
 from candid_provider.transfers.extraction.part import Draft, Finished, finish
 
 
@@ -16,16 +17,24 @@ class Finisher:
     """Turn drafts into parts in a daemon thread, in the order in which they come."""
 
     def __init__(self) -> None:
-        self._given: SimpleQueue[tuple[Draft, Position] | None] = SimpleQueue()
+        self._given: SimpleQueue[Draft | None] = SimpleQueue()
         self._done: SimpleQueue[object] = SimpleQueue()
+        self._last: Draft | None = None
         self.in_hand, self._over = 0, False
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(self._work,), name="candid-finish", daemon=True).start()
 
+    def follow(self, draft: Draft) -> None:
+        """Begin with a draft that still grows, if that was not done; those given later wait for its end."""
+        if draft is not self._last:
+            self._last = draft
+            self._given.put(draft)
+
     def give(self, draft: Draft, end: Position) -> None:
-        """Hand a draft over."""
+        """Hand over a draft that grows no more."""
         self.in_hand += 1
-        self._given.put((draft, end))
+        draft.close(end)
+        self.follow(draft)
 
     def take(self) -> Finished:
         """Wait for the next part.
@@ -49,7 +58,9 @@ class Finisher:
         self._done.put(None)
 
     def end(self) -> None:
-        """Let the thread end when it has done what it was given."""
+        """Let the thread end when it has done what it was given; a draft that still grows is let go."""
+        if self._last:
+            self._last.growth.abandon()
         self._given.put(None)
 
     def rest(self) -> Iterator[Finished | BaseException]:
@@ -67,7 +78,9 @@ class Finisher:
         while given := self._given.get():
             try:
                 # Behind a part that failed there must be none: the account of a stream has no gaps.
-                result: Finished | BaseException = failure or finish(*given)
+                result: Finished | BaseException = failure or finish(given)
+            except AbandonedError:
+                continue
             except BaseException as error:  # whatever it is, the task has to hear of it
                 result = failure = error
             self._done.put(result)

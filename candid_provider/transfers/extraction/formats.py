@@ -25,10 +25,12 @@ class Format:
     :param suffix: of its name.
     :param encode: reads the spool and writes the file; gives the number of rows of which something did not
         fit. None: the spool is the file.
+    :param follows: whether it can begin before the spool is whole.
     """
 
     suffix: str
     encode: Callable[[IO[bytes], IO[bytes]], int] | None = None
+    follows: bool = False
 
 
 def format_named(name: str, compression: str | None, route: str) -> Format:
@@ -44,9 +46,9 @@ def format_named(name: str, compression: str | None, route: str) -> Format:
             f"compression is not known. Use one of: {', '.join(COMPRESSIONS)}; or None", field="compression"
         )
     if name == "parquet":
-        return Format(".parquet", _parquet(route, compression))
+        return Format(".parquet", _parquet(route, compression), follows=True)
     if compression == "gzip":
-        return Format(".jsonl.gz", _gzip)
+        return Format(".jsonl.gz", _gzip, follows=True)
     if compression == "zstd":
         return Format(".jsonl.zst", _zstd())
     return Format(".jsonl")

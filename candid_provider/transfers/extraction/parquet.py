@@ -17,7 +17,7 @@ __all__ = ["columns_of", "encode", "schema_of"]
 
 GROUP_BYTES = 8_000_000
 """JSON of a row group."""
-BATCH_BYTES = 1_000_000
+BATCH_BYTES = 500_000
 """JSON that is turned into columns at a time: what lies between takes many times that in memory."""
 
 _TYPES: Mapping[str, Any] = {

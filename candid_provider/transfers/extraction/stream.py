@@ -58,6 +58,7 @@ class Stream:
         if self._between_pages and self.draft:
             tail = self.draft.tail(self._position())
             self.state.tails = [*(other for other in self.state.tails if other.number < tail.number), tail]
+            self.draft.growth.reach(tail.length)  # it is never cut back beyond that
 
     def close_draft(self) -> Closed | None:
         """Hand the draft over to be finished, cut back to what was noted last; the next page opens another."""

@@ -10,6 +10,7 @@ import os
 import resource
 import sys
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,16 @@ import httpx
 import msgspec
 import psutil
 
+from candid_provider.transfers.extraction.formats import GZIP_LEVEL
 from tests.benchmarks.token.clients import CLIENT_ID, CLIENT_SECRET, static_header
 
 ENCOUNTERS = "/api/encounters/v4"
-PAGE = 100
 SINCE, UNTIL = "2026-02-01", "2026-03-31"
 """They hold all days of the emulator's world."""
 
 Extract = Callable[[], int]
-Page = dict[str, Any]
+Query = Mapping[str, Any]
+NOTHING: Query = {}
 
 
 class _Raw(msgspec.Struct):
@@ -38,49 +40,66 @@ class _NextOnly(msgspec.Struct):
     next_page_token: str | None = None
 
 
-def raw_bytes(url: str, folder: Path) -> Extract:
+def raw_bytes(url: str, folder: Path, page: int) -> Extract:
     """Whole pages to a file, as they come."""
-    return _bare(url, folder, msgspec.json.Decoder(_NextOnly), lambda page, content: (content, 0))
+    return _bare(url, folder, page, msgspec.json.Decoder(_NextOnly), lambda answer, content: (content, 0))
 
 
-def raw_rows(url: str, folder: Path) -> Extract:
+def raw_rows(url: str, folder: Path, page: int) -> Extract:
     """The floor: rows cut out of each page with `msgspec.Raw`, one page after the other."""
-    return _bare(url, folder, msgspec.json.Decoder(_Raw), _cut)
+    return _bare(url, folder, page, msgspec.json.Decoder(_Raw), _cut)
 
 
-def _cut(page: Any, content: bytes) -> tuple[bytes, int]:
-    return b"".join(bytes(row) + b"\n" for row in page.items), len(page.items)
+def raw_gzip(url: str, folder: Path, page: int) -> Extract:
+    """The floor, with each page packed by gzip before the next one is asked for."""
+    packer = zlib.compressobj(GZIP_LEVEL, wbits=31)
+
+    def pack(answer: Any, content: bytes) -> tuple[bytes, int]:
+        lines, count = _cut(answer, content)
+        return packer.compress(lines) + packer.flush(zlib.Z_SYNC_FLUSH), count
+
+    return _bare(url, folder, page, msgspec.json.Decoder(_Raw), pack)
 
 
-def _bare(url: str, folder: Path, decoder: Any, write: Callable[[Any, bytes], tuple[bytes, int]]) -> Extract:
+def _cut(answer: Any, content: bytes) -> tuple[bytes, int]:
+    return b"".join(bytes(row) + b"\n" for row in answer.items), len(answer.items)
+
+
+def _bare(
+    url: str, folder: Path, page: int, decoder: Any, write: Callable[[Any, bytes], tuple[bytes, int]]
+) -> Extract:
     http = httpx.Client(base_url=url, headers=static_header(url), timeout=60)
 
     def extract() -> int:
-        params: dict[str, Any] = {"limit": PAGE}
+        params: dict[str, Any] = {"limit": page}
         rows = 0
         with (folder / "rows.jsonl").open("wb") as file:
             while True:
                 content = http.get(ENCOUNTERS, params=params).raise_for_status().content
-                page = decoder.decode(content)
-                lines, count = write(page, content)
+                answer = decoder.decode(content)
+                lines, count = write(answer, content)
                 file.write(lines)
                 rows += count
-                if not page.next_page_token:
+                if not answer.next_page_token:
                     return rows
-                params["page_token"] = page.next_page_token
+                params["page_token"] = answer.next_page_token
 
     return extract
 
 
-def ours(url: str, folder: Path, **options: Any) -> Extract:
+def ours(url: str, folder: Path, page: int, between: Query = NOTHING, **options: Any) -> Extract:
     """This provider's operator, to JSON lines."""
     from candid_provider.api.limit import RateLimit
     from candid_provider.hooks.candid import CandidHook
     from candid_provider.transfers.candid_to_object_storage import CandidToObjectStorageOperator
 
-    def extract(name: str, query: Mapping[str, Any] | None = None) -> int:
+    def extract(name: str, query: Query = NOTHING) -> int:
         operator = CandidToObjectStorageOperator(
-            task_id="encounters", resource="encounters", path=str(folder / name), **{"query": query, **options}
+            task_id="encounters",
+            resource="encounters",
+            path=str(folder / name),
+            **options,
+            query={"limit": page, **between, **query},
         )
         # Candid's limit of 1,000 requests in 10 seconds would be all that is measured.
         operator.hook = CandidHook(rate_limit=RateLimit(10**6))
@@ -91,28 +110,28 @@ def ours(url: str, folder: Path, **options: Any) -> Extract:
     return lambda: extract("rows")
 
 
-def ours_gzip(url: str, folder: Path) -> Extract:
+def ours_gzip(url: str, folder: Path, page: int) -> Extract:
     """This provider's operator, to gzip."""
-    return ours(url, folder, compression="gzip")
+    return ours(url, folder, page, compression="gzip")
 
 
-def ours_zstd(url: str, folder: Path) -> Extract:
+def ours_zstd(url: str, folder: Path, page: int) -> Extract:
     """This provider's operator, to zstd."""
-    return ours(url, folder, compression="zstd")
+    return ours(url, folder, page, compression="zstd")
 
 
-def ours_parquet(url: str, folder: Path) -> Extract:
+def ours_parquet(url: str, folder: Path, page: int) -> Extract:
     """This provider's operator, to Parquet."""
-    return ours(url, folder, format="parquet")
+    return ours(url, folder, page, format="parquet")
 
 
-def ours_windows(url: str, folder: Path) -> Extract:
+def ours_windows(url: str, folder: Path, page: int) -> Extract:
     """This provider's operator, four windows of service dates at once."""
     between = {"date_of_service_min": SINCE, "date_of_service_max": UNTIL}
-    return ours(url, folder, parallel_windows=4, query=between)
+    return ours(url, folder, page, between=between, parallel_windows=4)
 
 
-def sdk(url: str, folder: Path) -> Extract:
+def sdk(url: str, folder: Path, page: int) -> Extract:
     """The official SDK, each model to a line of JSON."""
     from candid import CandidApiClient
     from candid.environment import CandidApiClientEnvironment
@@ -124,17 +143,17 @@ def sdk(url: str, folder: Path) -> Extract:
         token, rows = None, 0
         with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:
             while True:
-                page = client.encounters.v_4.get_all(limit=PAGE, page_token=token)
-                for encounter in page.items:
+                answer = client.encounters.v_4.get_all(limit=page, page_token=token)
+                for encounter in answer.items:
                     file.write(encounter.json() + "\n")
-                rows += len(page.items)
-                if not (token := page.next_page_token):
+                rows += len(answer.items)
+                if not (token := answer.next_page_token):
                     return rows
 
     return extract
 
 
-def http_operator(url: str, folder: Path) -> Extract:
+def http_operator(url: str, folder: Path, page: int) -> Extract:
     """The HTTP provider's operator with its pagination, which gathers all answers first."""
     from airflow.providers.http.operators.http import HttpOperator
 
@@ -142,7 +161,7 @@ def http_operator(url: str, folder: Path) -> Extract:
 
     def following(response: Any) -> dict[str, Any] | None:
         token = response.json().get("next_page_token")
-        return {"data": {"limit": PAGE, "page_token": token}} if token else None
+        return {"data": {"limit": page, "page_token": token}} if token else None
 
     def write(responses: Any) -> int:
         rows = 0
@@ -158,7 +177,7 @@ def http_operator(url: str, folder: Path) -> Extract:
         http_conn_id="http_candid",
         method="GET",
         endpoint=ENCOUNTERS,
-        data={"limit": PAGE},
+        data={"limit": page},
         headers=static_header(url),
         pagination_function=following,
         response_filter=write,
@@ -166,7 +185,7 @@ def http_operator(url: str, folder: Path) -> Extract:
     return lambda: int(operator.execute({}))
 
 
-def dlt(url: str, folder: Path) -> Extract:
+def dlt(url: str, folder: Path, page: int) -> Extract:
     """A dlt pipeline with its REST client, to JSON lines."""
     import dlt as dlt_package
     from dlt.sources.helpers.rest_client import RESTClient
@@ -189,9 +208,9 @@ def dlt(url: str, folder: Path) -> Extract:
         @dlt_package.resource(name="encounters", max_table_nesting=0)  # type: ignore[untyped-decorator]  # dlt is skipped
         def encounters() -> Any:
             nonlocal rows
-            for page in client.paginate(ENCOUNTERS, params={"limit": PAGE}, data_selector="items"):
-                rows += len(page)
-                yield page
+            for found in client.paginate(ENCOUNTERS, params={"limit": page}, data_selector="items"):
+                rows += len(found)
+                yield found
 
         pipeline.run(encounters(), loader_file_format="jsonl")
         return rows
@@ -199,11 +218,12 @@ def dlt(url: str, folder: Path) -> Extract:
     return extract
 
 
-EXTRACTORS: Mapping[str, Callable[[str, Path], Extract]] = {
+EXTRACTORS: Mapping[str, Callable[[str, Path, int], Extract]] = {
     extractor.__name__: extractor
     for extractor in (
         raw_bytes,
         raw_rows,
+        raw_gzip,
         ours,
         ours_gzip,
         ours_zstd,
@@ -216,9 +236,9 @@ EXTRACTORS: Mapping[str, Callable[[str, Path], Extract]] = {
 }
 
 
-def main(name: str, url: str, folder: str) -> None:
+def main(name: str, url: str, folder: str, page: str) -> None:
     """Extract once and print rows, seconds, CPU seconds and megabytes of memory before and at most."""
-    extract = EXTRACTORS[name](url, Path(folder))
+    extract = EXTRACTORS[name](url, Path(folder), int(page))
     before = _forget_peak()
     cpu, started = time.process_time(), time.perf_counter()
     rows = extract()
