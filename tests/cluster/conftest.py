@@ -95,7 +95,6 @@ def _postgresql_and_celery(home: Path) -> Iterator[Fleet]:
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database.url}",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
-            "AIRFLOW__TRIGGERER__CAPACITY": "2500",
         }
         with _deployed(home, settings, {**COMPONENTS, **workers}) as deployed:
             deployed.database = database
@@ -109,6 +108,7 @@ _DEPLOYMENTS = {"sqlite_and_local": _sqlite_and_local, "postgresql_and_celery": 
 def _deployed(home: Path, settings: Mapping[str, str], components: Mapping[str, Sequence[str]]) -> Iterator[Fleet]:
     common = {
         "AIRFLOW__CORE__PARALLELISM": str(TOGETHER),
+        "AIRFLOW__TRIGGERER__CAPACITY": "2500",
         "PYTHONPATH": str(REPOSITORY),  # the triggerer imports tests.cluster.triggers
     }
     with running(EmulatorConfig()) as emulator, Processes(home / "logs" / "components") as processes:

@@ -16,7 +16,7 @@ from tests.cluster.conftest import Fleet
 pytestmark = [
     pytest.mark.airflow,
     pytest.mark.cluster,
-    pytest.mark.parametrize("fleet", ["postgresql_and_celery"], indirect=True),
+    pytest.mark.parametrize("fleet", ["sqlite_and_local"], indirect=True),
 ]
 
 SPEED = 7200.0
