@@ -59,7 +59,7 @@ class JobOperator(ResumableJobMixin, RendersPrivately, Connected):
         """Submit the job, or find the one that an earlier try has submitted, and wait."""
         from candid_provider.hooks.candid import failing_for_good
 
-        with failing_for_good(), self.hook:
+        with failing_for_good(retry_finds_out=True), self.hook:
             self._prepare(context)
             return self.execute_resumable(context)
 
@@ -73,7 +73,7 @@ class JobOperator(ResumableJobMixin, RendersPrivately, Connected):
         from candid_provider.api.waiting import ending_of
         from candid_provider.hooks.candid import failing_for_good
 
-        with failing_for_good(), self.hook:
+        with failing_for_good(retry_finds_out=True), self.hook:
             self._prepare(context)
             return self.concluded(_handle(handle), ending_of(event), **known)
 

@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
 
 from candid_provider.exceptions import CandidAuthError, CandidError, CandidRateLimitError, CandidUnavailableError
 from candid_provider.operators.candid import CandidOperator
+from candid_provider.operators.eligibility import CandidEligibilityBatchOperator
 from candid_provider.policies.retry import DEFAULT_POLICY, candid_retry_policy, failing_for_good
 from candid_provider.sensors.candid import CandidSensor
 from candid_provider.transfers.candid_export_to_object_storage import CandidExportToObjectStorageOperator
@@ -102,6 +103,7 @@ def test_it_survives_what_airflow_does_to_tasks() -> None:
 OPERATORS: list[tuple[type[BaseOperator], dict[str, Any]]] = [
     (CandidOperator, {"path": "/api/payers/v4"}),
     (CandidSensor, {"path": "/api/payers/v4"}),
+    (CandidEligibilityBatchOperator, {"path": "/tmp/in", "output_path": "/tmp/out"}),
     (CandidToObjectStorageOperator, {"resource": "payers", "path": "/tmp/out"}),
     (ObjectStorageToCandidOperator, {"resource": "payers", "path": "/tmp/in", "results_path": "/tmp/out"}),
     (CandidExportToObjectStorageOperator, {"path": "/tmp/out", "first_day": "2026-01-01", "last_day": "2026-01-01"}),

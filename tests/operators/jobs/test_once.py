@@ -20,6 +20,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from candid_provider.exceptions import CandidUnavailableError
+from candid_provider.policies.decision import is_final
 from tests.operators.jobs.conftest import BATCH, NPI, Office, StateStore, request
 from tests.processes.conftest import parent  # noqa: F401 - a fixture
 
@@ -65,8 +66,9 @@ def test_who_says_so_has_it_submitted_again_and_checks_of_the_first_one_reused(f
     fast.speed(100_000)
     fast.write([request(0)])
     fast.emulator.faults.add(kind="processed_but_500", route=BATCH)
-    with pytest.raises(CandidUnavailableError):  # the next try does it
+    with pytest.raises(CandidUnavailableError) as failure:  # the next try does it
         fast.run(fast.batch(resubmit_when_unknown=True))
+    assert not is_final(failure.value)
     assert fast.run(fast.batch(resubmit_when_unknown=True))["results"] == 1
     (row,) = fast.rows()
     assert row["request"]["get_existing_check_initiated_after"]
