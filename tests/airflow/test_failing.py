@@ -22,7 +22,7 @@ def failed(deployment: Deployment) -> Iterator[dict[str, dict[str, Any]]]:
     """A run of tasks that Candid refuses, slows down or leaves alone, by their names."""
     faults = deployment.emulator.faults
     faults.add(kind="status", status=429, retry_after=2, route="GET /api/payers/v4")
-    faults.add(kind="status", status=503, count=2, route="GET /api/events/v1/")
+    faults.add(kind="status", status=503, count=2, route="GET /api/contracts/v3")
     faults.add(kind="status", status=503, count=None, route="POST /patients/v1")
     faults.add(kind="status", status=429, retry_after=1, route="GET /api/tasks/v3")
     _, tasks = deployment.run("candid_failing")

@@ -84,7 +84,7 @@ def test_wrong_credentials_after_a_wait_cost_one_try(operators: list[BaseOperato
 def test_wrong_credentials_in_a_filter_cost_one_try(connect: Connect) -> None:
     def look_up(answer: Any) -> Any:
         connect(password="wrong-in-a-filter")
-        return CandidHook().request("GET", "/api/tags/v1")
+        return CandidHook().request("GET", "/api/contracts/v3")
 
     with pytest.raises(AirflowFailException):
         CandidOperator(task_id="filter", path="/api/payers/v4", response_filter=look_up).execute({})

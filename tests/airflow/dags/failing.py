@@ -29,7 +29,7 @@ def ask() -> None:
 def candid_failing() -> None:
     CallOnce(task_id="refused", path="/api/payers/v4", candid_conn_id="candid_refused")
     CallOnce(task_id="limited", path="/api/payers/v4", query={"search_term": "Jane"})
-    CallOnce(task_id="unavailable", path="/api/events/v1/", max_retry_delay=pendulum.duration(seconds=2))
+    CallOnce(task_id="unavailable", path="/api/contracts/v3", max_retry_delay=pendulum.duration(seconds=2))
     CallOnce(task_id="unprocessable", path="/api/encounters/v4", query={"limit": "Jane"})
     CallOnce(task_id="perhaps_written", path="/patients/v1", method="POST", json={"name": "Jane"})
     CallOnce.partial(task_id="mapped", candid_conn_id="candid_default").expand(path=["/api/tasks/v3"])
