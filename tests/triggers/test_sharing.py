@@ -44,7 +44,7 @@ def test_many_waits_share_a_token_a_client_and_a_list(candid: Emulator, connect:
     async def all_of_them() -> list[dict[str, Any]]:
         nothing = {"status_path": "claims.*.status", "succeeded": ["no such status"]}
         waits = [
-            wait_for(ENCOUNTER, "encounter_id", each, conditions=nothing, poll_interval=0.5, growth=1, timeout=3.2)
+            wait_for(ENCOUNTER, "encounter_id", each, conditions=nothing, poll_interval=0.5, growth=1, timeout=8)
             for each in waited
         ]
         return await asyncio.gather(*(ended(wait) for wait in waits))
@@ -55,10 +55,10 @@ def test_many_waits_share_a_token_a_client_and_a_list(candid: Emulator, connect:
     asked = sum(event["asked"] for event in events)
     requests = candid.stats()["requests"]
     direct = requests[f"GET {ENCOUNTER}"] - before.get(f"GET {ENCOUNTER}", 0)
-    assert asked >= 500
-    # Nothing happens there: each is asked for before the list is known, once more, and at the end.
-    assert direct <= 3.2 * len(waited)
-    assert 0 < requests["GET /api/events/v1/"] <= 20
+    # Nothing happens there: each is asked for before the list is known, once more, every tenth time, and at the end.
+    assert direct <= 4.2 * len(waited)
+    assert asked > 1.3 * direct
+    assert 0 < requests["GET /api/events/v1/"] <= 40
 
 
 def test_what_the_list_tells_of_is_asked_for(candid: Emulator, connect: Connect) -> None:
