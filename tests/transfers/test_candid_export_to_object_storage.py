@@ -69,7 +69,7 @@ def moving(candid: Emulator) -> Iterator[None]:
     logger = logging.getLogger("candid_provider.api")
     level = logger.level
     logger.addHandler(moving)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG)  # at which what stays the same is logged
     yield
     logger.removeHandler(moving)
     logger.setLevel(level)
