@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--waits", type=int, default=200, choices=(200, 1000, 2000), help="at once (%(default)s)")
     group.addoption("--triggers", type=int, default=200, choices=(200, 500), help="at once (%(default)s)")
     events = parser.getgroup("events", "how much tests/airflow/test_events.py runs")
-    events.addoption("--events", type=int, default=2000, metavar="N", help="come while it is killed (%(default)s)")
+    events.addoption("--events", type=int, default=1200, metavar="N", help="come while it is killed (%(default)s)")
     several = parser.getgroup("jobs", "how much tests/airflow/test_jobs.py runs")
     several.addoption("--batches", type=int, default=12, metavar="N", help="eligibility batches (%(default)s)")
 
