@@ -18,6 +18,7 @@ from candid_provider.cli.local_airflow import COMPONENTS, LocalAirflow
 from candid_provider.cli.processes import Processes
 from candid_provider.emulator import Emulator, EmulatorConfig, running
 from tests.airflow.event_dags.candid_streams import CREATED
+from tests.benchmarks.waiting import clock, encounters
 from tests.cluster.test_secrets import TOLD
 from tests.conftest import REPOSITORY
 from tests.emulator.conftest import Api, connected
@@ -28,6 +29,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 DAGS = (
     REPOSITORY / "tests" / "airflow" / "event_dags" / "candid_streams.py",
     REPOSITORY / "example_dags" / "example_candid_events.py",
+    REPOSITORY / "example_dags" / "example_candid_claim.py",
 )
 ROUTE = "GET /api/events/v1/"
 DAYS = 29
@@ -111,10 +113,13 @@ def watching(home: Path, components: set[str], *, encounters: int, **settings: s
         connected(emulator) as http,
     ):
         given = {"AIRFLOW_CONN_CANDID_DEFAULT": emulator.connection, **settings}
+        given["CANDID_POKE_INTERVAL"] = "1"
         given["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "True"  # it is the scheduler that starts runs for assets
         airflow = LocalAirflow(home, DAGS, given, {name: COMPONENTS[name] for name in components})
         airflow.prepare()
-        airflow.start(processes, ["candid_created", "candid_everything", "example_candid_events"])
+        airflow.start(
+            processes, ["candid_created", "candid_everything", "example_candid_events", "example_candid_claim"]
+        )
         yield Watching(airflow, processes, emulator, Api(http))
         airflow.close()
 
@@ -144,6 +149,20 @@ def test_the_example_looks_at_what_has_changed(there: Watching) -> None:
     there.change_a_status()
     there.until(lambda: bool(there.runs("example_candid_events")), "run of the example")
     assert there.heard("example_candid_events") == {"not_billable": 1}
+
+
+def test_claims_are_followed_to_their_end_while_weeks_go_by(there: Watching) -> None:
+    ids, ends = encounters(there.emulator, 3), {"settle", "ask_a_person"}
+    clock(there.emulator, 86_400.0)
+    run_id = there.airflow.trigger("example_candid_claim", logical_date=None, conf={"encounter_ids": ids})
+    over = ("success", "failed")
+    there.until(lambda: there.airflow.run_state("example_candid_claim", run_id) in over, "end of the claims")
+    clock(there.emulator, 1.0)
+    tasks = there.airflow.tasks("example_candid_claim", run_id)
+    assert {task["state"] for task in tasks} == {"success", "skipped"}
+    assert len([task for task in tasks if task["task_id"] in ends and task["state"] == "success"]) == 1
+    logs = [path.read_text() for path in there.airflow.home.rglob("*.trigger.*.log")]
+    assert any("GET /api/encounters/v4/{encounter_id}: not yet (1 " in log for log in logs)
 
 
 @pytest.mark.timeout(900)

@@ -144,6 +144,7 @@ def encounters(emulator: Emulator, count: int) -> list[str]:
                 if Conditions(**CONDITIONS).verdict(row).outcome is Outcome.PENDING:
                     found.append(row["encounter_id"])
             params["page_token"] = page["next_page_token"]
+            assert params["page_token"] or len(found) >= count, f"only {len(found)} have not ended"
     return found[:count]
 
 
