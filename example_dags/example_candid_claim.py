@@ -4,7 +4,7 @@ Claims take weeks. The sensors wait in the triggerer, without a worker; all of t
 one list of changes. A claim's status can go backwards: which statuses end the wait, and how, is up to you.
 
 Start it with the ids of encounters, as ``{"encounter_ids": ["..."]}``. Needs a connection ``candid_default`` of type
-``candid``. ``CANDID_POKE_INTERVAL`` says how many seconds lie between two questions.
+``candid``. ``CANDID_POLL_INTERVAL`` says how many seconds lie between two questions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import dag, task
 
 from candid_provider.sensors.candid import CandidEncounterSensor
 
-POKE_INTERVAL = float(os.environ.get("CANDID_POKE_INTERVAL", 600))
+POLL_INTERVAL = float(os.environ.get("CANDID_POLL_INTERVAL", 600))
 
 
 @dag(
@@ -37,7 +37,7 @@ def example_candid_claim() -> None:
         task_id="ended",
         succeeded=["paid", "finalized_paid", "finalized_denied", "not_billable"],
         failed=[],
-        poke_interval=POKE_INTERVAL,
+        poke_interval=POLL_INTERVAL,
         timeout=60 * 24 * 3600,
         deferrable=True,
     ).expand(encounter_id=encounters("{{ params.encounter_ids }}"))

@@ -6,7 +6,8 @@ without a worker: payers take minutes, and those that do not answer eight hours.
 requests, whose identifiers are the appointments' ids; what was found is counted.
 
 Needs a connection ``candid_default`` of type ``candid``. ``CANDID_OUTPUT`` says where files go: a directory that all
-workers share, or any object storage, such as ``s3://bucket/candid``. ``CANDID_NPI`` is who asks.
+workers share, or any object storage, such as ``s3://bucket/candid``. ``CANDID_NPI`` is who asks, and
+``CANDID_POLL_INTERVAL`` how many seconds lie between two questions for the results.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from candid_provider.transfers.candid_to_object_storage import CandidToObjectSto
 
 OUTPUT = os.environ.get("CANDID_OUTPUT") or str(Path.home() / "candid")
 NPI = os.environ.get("CANDID_NPI", "1234567893")
+POLL_INTERVAL = float(os.environ.get("CANDID_POLL_INTERVAL", 60))
 FOLDER = f"{OUTPUT}/eligibility/{{{{ ds }}}}"
 TOMORROW = (
     "appointment.startTimestamp|gt|{{ macros.ds_add(ds, 1) }}T00:00:00Z,"
@@ -63,6 +65,7 @@ def example_candid_eligibility() -> None:
         path=requests(appointments.output, f"{FOLDER}/requests.jsonl"),  # type: ignore[arg-type]  # a reference
         output_path=f"{FOLDER}/results.jsonl",
         missing="accept",
+        poll_interval=POLL_INTERVAL,
         deferrable=True,
     )
     # [END howto_check_eligibility]

@@ -30,7 +30,7 @@ from xdist.scheduler import LoadScopeScheduling  # noqa: E402 - as above
 from candid_provider.emulator import Emulator, EmulatorConfig, running  # noqa: E402 - as above
 
 REPOSITORY = Path(__file__).parents[1]
-LONGEST = ("cluster", "cli/test_demo.py", "airflow", "processes/test_outage.py", "test_install.py", "versions")
+LONGEST = ("cluster", "cli/test_demo.py", "airflow", "test_install.py", "versions")
 """What begins first, so that neither processor ends long before the other."""
 LAST = "oauth/test_explore.py"
 """What fills both processors by itself, and so what they have left."""
@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--waits", type=int, default=200, choices=(200, 1000, 2000), help="at once (%(default)s)")
     group.addoption("--triggers", type=int, default=200, choices=(200, 500), help="at once (%(default)s)")
     events = parser.getgroup("events", "how much tests/airflow/test_events.py runs")
-    events.addoption("--events", type=int, default=1200, metavar="N", help="come while it is killed (%(default)s)")
+    events.addoption("--events", type=int, default=800, metavar="N", help="come while it is killed (%(default)s)")
     several = parser.getgroup("jobs", "how much tests/airflow/test_jobs.py runs")
     several.addoption("--batches", type=int, default=12, metavar="N", help="eligibility batches (%(default)s)")
 

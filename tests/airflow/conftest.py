@@ -81,7 +81,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     world = EmulatorConfig(encounters=600, patients=150, days=4, as_of=tomorrow)
     with running(world) as emulator, Processes(home / "logs" / "components") as processes:
-        folders = {"CANDID_OUTPUT": str(output), "CANDID_INPUT": str(output / "outbox")}
+        folders = {"CANDID_OUTPUT": str(output), "CANDID_INPUT": str(output / "outbox"), "CANDID_POLL_INTERVAL": "2"}
         airflow = LocalAirflow(home, dags, _connections(emulator.url) | folders)
         airflow.prepare()
         airflow.start(processes, dag_ids)

@@ -113,7 +113,7 @@ def watching(home: Path, components: set[str], *, encounters: int, **settings: s
         connected(emulator) as http,
     ):
         given = {"AIRFLOW_CONN_CANDID_DEFAULT": emulator.connection, **settings}
-        given["CANDID_POKE_INTERVAL"] = "1"
+        given["CANDID_POLL_INTERVAL"] = "1"
         given["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "True"  # it is the scheduler that starts runs for assets
         airflow = LocalAirflow(home, DAGS, given, {name: COMPONENTS[name] for name in components})
         airflow.prepare()
@@ -127,7 +127,7 @@ def watching(home: Path, components: set[str], *, encounters: int, **settings: s
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watching]:
     home = tmp_path_factory.mktemp("watching") / "airflow"
-    with watching(home, {*COMPONENTS}, encounters=20, POLL_INTERVAL="10") as there:
+    with watching(home, {*COMPONENTS}, encounters=60, POLL_INTERVAL="10") as there:
         there.until(lambda: there.positions() == 3, "beginning of the three streams")
         yield there
 

@@ -28,7 +28,7 @@ def test_many_waits_in_one_triggerer(
     fleet: Fleet, pytestconfig: pytest.Config, record_property: Callable[[str, str], None]
 ) -> None:
     size: int = pytestconfig.getoption("waits")
-    seconds, interval, home = 30 + 0.06 * size, max(2.0, size / 200), fleet.airflow.home
+    seconds, interval, home = 20 + 0.06 * size, max(2.0, size / 200), fleet.airflow.home
     world = {"as_of": date(2026, 3, 15), "encounters": size * 6, "patients": 500, "days": 30, "speed": SPEED}
     probing = fleet.start("probe")
     fleet.until((home / "probe.started").exists, "the probe")

@@ -23,9 +23,13 @@ NEXT = answer({"access_token": "the-next-one", "expires_in": 18000, "token_type"
 
 
 def with_half_an_hour_left(task: Task) -> AccessToken:
-    """Share a token that was minted four and a half hours ago."""
+    """Share a token that was minted four and a half hours ago.
+
+    Two minutes more than half an hour, so that a request which hangs when the outage ends is over before everybody
+    needs the new token: the last five minutes.
+    """
     credentials, now = ClientCredentials("emulator", task.secret, task.token_url), task.now()
-    token = AccessToken("the-old-one", now - 270 * MINUTES, now + 30 * MINUTES)
+    token = AccessToken("the-old-one", now - 268 * MINUTES, now + 32 * MINUTES)
     task.store().save(credentials.token_register, Envelope(credentials).seal(token))
     return token
 
