@@ -139,7 +139,7 @@ def wait(steps: Steps, ask: Callable[[], object], sleep: Callable[[float], None]
         try:
             reply = ask()
         except CandidError as problem:
-            reply = problem
+            reply = problem.with_traceback(None)  # whose frames would hold the answer until the next
 
 
 async def await_(
@@ -161,7 +161,7 @@ async def await_(
         try:
             reply = await ask()
         except CandidError as problem:
-            reply = problem
+            reply = problem.with_traceback(None)  # whose frames would hold the answer until the next
 
 
 def event_of(ending: Ending, route: str) -> dict[str, Any]:
