@@ -190,3 +190,10 @@ def test_what_may_be_of_a_patient_is_not_logged(path: str, value: str, caplog: p
     assert (end.outcome, end.statuses) == (Outcome.TIMEOUT, {"other": 1})
     assert "(not shown)" in caplog.text
     assert value not in caplog.text + str(event_of(end, ROUTE))
+
+
+def test_a_wait_keeps_no_frames_of_an_error_it_goes_on_after() -> None:
+    """Their locals hold the answer; thousands of waits would hold thousands."""
+    end, _ = waited(CandidUnavailableError("x"), deadline=5)
+    assert end.error is not None
+    assert end.error.__traceback__ is None
