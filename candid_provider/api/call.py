@@ -183,22 +183,16 @@ def send_bytes(client: CandidClient, call: Call) -> bytes:
     return exchange(client, call, lambda _, content: content)
 
 
-def send_page(client: CandidClient, call: Call) -> Page:
-    """Send the call for one page of a listing and cut its answer into records.
-
-    :raises CandidError: the typed error of what went wrong; reads were retried by then.
-    """
-    page: Page = exchange(client, call, _reader(call))
-    return page
-
-
 async def asend(client: CandidAsyncClient, call: Call) -> Any:
     """Send a call and give its parsed answer, without holding the event loop."""
     return await aexchange(client, call, _read_json)
 
 
 async def asend_page(client: CandidAsyncClient, call: Call) -> Page:
-    """Send the call for one page of a listing without holding the event loop; else as :func:`send_page`."""
+    """Send the call for one page of a listing and cut its answer into records, without holding the event loop.
+
+    :raises CandidError: the typed error of what went wrong; reads were retried by then.
+    """
     page: Page = await aexchange(client, call, _reader(call))
     return page
 

@@ -108,7 +108,6 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract the listing."""
-        from candid_provider.api.call import send_page
         from candid_provider.hooks.candid import failing_for_good
         from candid_provider.transfers.extraction.checkpoint_store import CheckpointStore
         from candid_provider.transfers.extraction.run import Run
@@ -121,7 +120,7 @@ class CandidToObjectStorageOperator(RendersPrivately, Connected):
             key = client.settings.credentials.derive("checkpoint", 32)
             self._run = Run(
                 plan,
-                functools.partial(send_page, client),
+                client,
                 key,
                 store,
                 self.log,

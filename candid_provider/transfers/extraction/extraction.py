@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 
 from candid_provider.api.call import Call, Page
+from candid_provider.api.client import CandidClient
 from candid_provider.api.feeds import Reader
 from candid_provider.exceptions import CandidRequestError, CandidStoppedError
 from candid_provider.transfers.extraction.checkpoint import Checkpoint
 from candid_provider.transfers.extraction.checkpoint_store import CheckpointStore
 from candid_provider.transfers.extraction.feed import Detailer
-from candid_provider.transfers.extraction.fetch import Arrived, Fetcher
+from candid_provider.transfers.extraction.fetch import Arrived, Fetcher, Unread
 from candid_provider.transfers.extraction.finisher import Finisher
 from candid_provider.transfers.extraction.part import Bench, Finished
 from candid_provider.transfers.extraction.stream import Closed, Stream
@@ -55,20 +56,20 @@ class PositionLostError(Exception):
 class Extraction:
     """Read all streams of a job to their ends.
 
-    :param ask: sends a call for a page; called from several threads.
+    :param client: sends the calls for pages, from several threads.
     :param checkpoint: where it begins; kept up to date and saved.
     """
 
     def __init__(
         self,
         job: Job,
-        ask: Callable[[Call], Page],
+        client: CandidClient,
         checkpoint: Checkpoint,
         store: CheckpointStore,
         log: Log,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._job, self._ask, self._checkpoint, self._store, self._log = job, ask, checkpoint, store, log
+        self._job, self._client, self._checkpoint, self._store, self._log = job, client, checkpoint, store, log
         self._clock, self._saved, self._pause = clock, clock(), SAVE_EVERY
         self._arrivals: SimpleQueue[Arrived | None] = SimpleQueue()
         self._fetchers: dict[int, Fetcher] = {}
@@ -134,9 +135,11 @@ class Extraction:
             arrived = self._arrivals.get()
             if arrived is None:
                 raise CandidStoppedError("stopped on request; a retry goes on where this try stood")
+            if arrived.fetcher is not self._fetchers.get(arrived.fetcher.stream):
+                continue  # it had guessed wrong before
             if arrived.page is None:
                 raise self._refusal(arrived)
-            self._take(self.streams[arrived.stream], arrived.page)
+            self._take(arrived.fetcher, arrived.page)
             while self._finisher.ready():
                 self._note_finished()
         for stream in self.streams:
@@ -145,22 +148,37 @@ class Extraction:
             self._note_finished()
 
     def _refusal(self, arrived: Arrived) -> BaseException:
-        begins = self.streams[arrived.stream].counts.pages
-        resumed = begins and begins == self._resumed_at.get(arrived.stream)
+        begins = self.streams[arrived.fetcher.stream].counts.pages
+        resumed = begins and begins == self._resumed_at.get(arrived.fetcher.stream)
         if resumed and isinstance(arrived.error, CandidRequestError) and not arrived.error.retryable:
             return PositionLostError()
         return arrived.error or AssertionError()
 
-    def _fetch(self, stream: Stream) -> None:
+    def _fetch(self, stream: Stream, *, guessing: bool = True) -> None:
         assert stream.following
-        self._fetchers[stream.number] = Fetcher(stream.number, stream.following, self._ask, self._arrivals)
+        fetcher = Fetcher(stream.number, stream.following, self._client, self._arrivals, guessing=guessing)
+        self._fetchers[stream.number] = fetcher
 
-    def _take(self, stream: Stream, page: Page) -> None:
-        if page.next is None:
+    def _fetch_anew(self, stream: Stream) -> None:
+        """Go on without guesses."""
+        self._fetchers.pop(stream.number).stop()
+        if stream.following:
+            self._fetch(stream, guessing=False)
+
+    def _take(self, fetcher: Fetcher, arrived: Page | Unread) -> None:
+        stream = self.streams[fetcher.stream]
+        if arrived.next is None:
             del self._fetchers[stream.number]
         else:
-            self._fetchers[stream.number].go_on()
+            fetcher.go_on()
+        page = arrived.read() if isinstance(arrived, Unread) else arrived
+        if page is None:
+            self._log.warning("%s: an answer is not what the API documents; asking again", fetcher.route)
+            return self._fetch_anew(stream)
         stream.take(page)
+        if page.next != arrived.next:
+            self._log.info("%s: the next page's token is not where it seemed; reading pages first", fetcher.route)
+            self._fetch_anew(stream)
         self.nbytes += page.nbytes
         if len(self.streams) == 1 and stream.draft:
             # Of several, one that waits to be read would hold up those that are full.

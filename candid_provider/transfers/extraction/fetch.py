@@ -1,26 +1,46 @@
-"""Pages ahead of their use: a thread asks for the next ones while this one is written."""
+"""Pages ahead of their use: a thread asks for the next ones while this one is read and written."""
 
 from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 
 from candid_provider.api.call import Call, Page
-from candid_provider.exceptions import CandidUnavailableError
+from candid_provider.api.client import CandidClient, exchange
+from candid_provider.api.paging import TokenPaging
+from candid_provider.oauth.unreadable import UNREADABLE
 
 AHEAD = 2
 """Pages that may be there or on their way while one is written: asking for the next need not wait for the writer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
-    """Hold a page of a stream, or why there is none."""
+class Unread:
+    """Hold the answer to a call for a page, and which call seems to come next."""
 
-    stream: int
-    page: Page | None = None
+    call: Call
+    content: bytes = field(repr=False)
+    next: Call
+
+    def read(self) -> Page | None:
+        """Cut it into records; None if it is no page."""
+        try:
+            return _read(self.call, self.content)
+        except UNREADABLE:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Hold a page of a stream, or why there is none.
+
+    :param fetcher: whose it is.
+    """
+
+    fetcher: Fetcher
+    page: Page | Unread | None = None
     error: BaseException | None = None
 
 
@@ -29,18 +49,31 @@ class Fetcher:
 
     The thread is a daemon: a request that hangs does not keep a killed task alive.
 
-    :param ask: sends a call for a page.
+    :param client: sends calls.
     :param arrivals: where pages are put.
+    :param guessing: whether the next page may be asked for before this one is read, by whoever takes it.
     """
 
     def __init__(
-        self, stream: int, call: Call, ask: Callable[[Call], Page], arrivals: SimpleQueue[Arrived | None]
+        self,
+        stream: int,
+        call: Call,
+        client: CandidClient,
+        arrivals: SimpleQueue[Arrived | None],
+        *,
+        guessing: bool = True,
     ) -> None:
-        self._stream, self._call, self._ask, self._arrivals = stream, call, ask, arrivals
+        self.stream, self._call, self._client, self._arrivals = stream, call, client, arrivals
+        self._read = _skim if guessing else _read
         self._wanted, self._stopped = threading.Semaphore(AHEAD), False
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._follow,), name="candid-fetch", daemon=True)
         self._thread.start()
+
+    @property
+    def route(self) -> str:
+        """What it asks for, for logs."""
+        return self._call.route
 
     def go_on(self) -> None:
         """Say that a page was taken, so that one more may be asked for."""
@@ -52,39 +85,28 @@ class Fetcher:
         self._wanted.release()
 
     def _follow(self) -> None:
-        circle, call = Circle(), self._call
+        call = self._call
         try:
             while self._wanted.acquire() and not self._stopped:
-                page = self._ask(call)
-                circle.check(page.next)
-                self._arrivals.put(Arrived(self._stream, page))
+                page = exchange(self._client, call, self._read)
+                self._arrivals.put(Arrived(self, page))
                 if page.next is None:
                     return
                 call = page.next
         except BaseException as error:  # whatever it is, the task has to hear of it
-            self._arrivals.put(Arrived(self._stream, error=error))
+            self._arrivals.put(Arrived(self, error=error))
 
 
-class Circle:
-    """Notice a listing that leads in a circle, in constant memory (Brent's way: a landmark that moves ever farther).
+def _read(call: Call, content: bytes) -> Page:
+    assert call.paging
+    return call.paging.read(call, content)
 
-    :raises CandidUnavailableError: the server gave a page token again.
+
+def _skim(call: Call, content: bytes) -> Page | Unread:
+    """Leave the reading to another thread where a token at the answer's end says what comes next.
+
+    What must not be sent again is read at once: an answer that cannot be read is asked for again.
     """
-
-    def __init__(self) -> None:
-        self._landmark, self._steps, self._lap = "", 0, 1
-
-    def check(self, call: Call | None) -> None:
-        """Look at the call for the next page."""
-        position = call.paging.position(call) if call and call.paging else ""
-        if not position:
-            return
-        if position == self._landmark:
-            raise CandidUnavailableError(
-                "the listing leads in a circle: Candid gave the same page token twice",
-                route=call.route if call else None,
-                retryable=False,
-            )
-        self._steps += 1
-        if self._steps == self._lap:
-            self._landmark, self._steps, self._lap = position, 0, self._lap * 2
+    paging = call.paging if call.retry else None
+    following = paging.glimpse(call, content) if isinstance(paging, TokenPaging) else None
+    return Unread(call, content, following) if following else _read(call, content)

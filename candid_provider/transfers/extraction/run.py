@@ -10,7 +10,8 @@ from typing import Protocol
 
 import msgspec
 
-from candid_provider.api.call import Call, Page
+from candid_provider.api.call import Call
+from candid_provider.api.client import CandidClient
 from candid_provider.api.event_feeds import ServiceDates
 from candid_provider.api.feeds import Feed, Interval, Mark, Reader
 from candid_provider.transfers.extraction.checkpoint import Checkpoint
@@ -57,7 +58,7 @@ class Changes:
 class Run:
     """Make an extract.
 
-    :param ask: sends a call for a page; called from several threads.
+    :param client: sends the calls for pages, from several threads.
     :param key: known to holders of the client secret only.
     :param changes: how to read changes only; None reads the whole listing.
     :param detailing: makes what asks for details by a route.
@@ -66,7 +67,7 @@ class Run:
     def __init__(
         self,
         plan: Plan,
-        ask: Callable[[Call], Page],
+        client: CandidClient,
         key: bytes,
         store: CheckpointStore,
         log: Log,
@@ -74,7 +75,7 @@ class Run:
         changes: Changes | None = None,
         detailing: Callable[[str], Detailer] | None = None,
     ) -> None:
-        self._plan, self._ask, self._key, self._store, self._log = plan, ask, key, store, log
+        self._plan, self._client, self._key, self._store, self._log = plan, client, key, store, log
         self._changes, self._detailing = changes, detailing
         self._extraction: Extraction | None = None
         self._stopped = False
@@ -128,7 +129,7 @@ class Run:
         return publish(plan, bench, checkpoint, self._store, end)
 
     def _extract(self, job: Job, checkpoint: Checkpoint) -> None:
-        self._extraction = Extraction(job, self._ask, checkpoint, self._store, self._log)
+        self._extraction = Extraction(job, self._client, checkpoint, self._store, self._log)
         if self._stopped:
             self._extraction.stop()
         self._extraction.run()

@@ -9,6 +9,7 @@ import msgspec
 from candid_provider.api.call import Call, Page
 from candid_provider.api.feeds import Reader
 from candid_provider.transfers.extraction.checkpoint import Counts, Position, StreamState, Tail
+from candid_provider.transfers.extraction.circle import Circle
 from candid_provider.transfers.extraction.feed import Detailer
 from candid_provider.transfers.extraction.part import Bench, Draft, Finished
 from candid_provider.transfers.extraction.spool import digest_of
@@ -32,12 +33,16 @@ class Stream:
         self.following: Call | None = call
         self.state, self.counts = StreamState(), Counts()
         self.draft: Draft | None = None
-        self._between_pages = True
+        self._circle, self._between_pages = Circle(), True
         # Every record of the pre-encounter API says whether it is, and no other does.
         self._may_be_deactivated = not call.path.startswith("/api/") and details is None
 
     def take(self, page: Page) -> None:
-        """Write a page's rows."""
+        """Write a page's rows.
+
+        :raises CandidUnavailableError: the listing leads in a circle.
+        """
+        self._circle.check(page.next)
         self._between_pages = False
         rows, failed = self.reader.take(page.rows), list[Any]()
         if self._details and rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import signal
 import time
@@ -14,7 +13,6 @@ from typing import IO, Any
 
 import pytest
 
-from candid_provider.api.call import send_page
 from candid_provider.emulator import Emulator
 from candid_provider.hooks.candid import CandidHook
 from candid_provider.transfers.extraction.checkpoint_store import CheckpointStore
@@ -88,7 +86,7 @@ def once(directory: Directory, compression: str | None, states: States | None) -
     with CandidHook() as hook:
         client = hook.get_conn()
         store = CheckpointStore(directory, states, hook.log, most_parts=0)  # so that there are files of parts, too
-        Run(planned, functools.partial(send_page, client), b"key", store, hook.log).execute()
+        Run(planned, client, b"key", store, hook.log).execute()
 
 
 @pytest.mark.parametrize(("compression", "state_store"), [(None, False), ("gzip", False), (None, True)])
