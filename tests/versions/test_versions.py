@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,7 +21,10 @@ import psutil
 import pytest
 from cryptography.fernet import Fernet
 
+from candid_provider.cli.processes import Processes
 from candid_provider.emulator import Emulator
+from tests.benchmarks.waiting import clock
+from tests.benchmarks.waiting import encounters as unended
 from tests.conftest import REPOSITORY
 from tests.operators.jobs.conftest import request as a_request
 from tests.transfers.extraction.conftest import ids, manifest
@@ -30,6 +35,8 @@ WATERMARK = Path(__file__).parent / "kept_watermark.py"
 MOVES = Path(__file__).parent / "data_moves.py"
 BATCH = Path(__file__).parent / "one_batch.py"
 FAILING = Path(__file__).parent / "failing.py"
+WAITING = Path(__file__).parent / "waiting.py"
+ENCOUNTER = "GET /api/encounters/v4/{encounter_id}"
 UV = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])) or "uv"
 
 
@@ -39,7 +46,7 @@ class Deployment:
     def __init__(self, python: Path, home: Path, emulator: Emulator) -> None:
         self._python, self._emulator = python, emulator
         (home / "dags").mkdir(parents=True)
-        for dag in (DAG, WATERMARK, MOVES, BATCH, FAILING):
+        for dag in (DAG, WATERMARK, MOVES, BATCH, FAILING, WAITING):
             shutil.copy(dag, home / "dags")
         self._env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
@@ -77,6 +84,20 @@ class Deployment:
         for member in (*process.children(recursive=True), process):
             member.kill()
         assert process.wait() == -signal.SIGKILL
+
+    def start(self, processes: Processes, component: str, **settings: str) -> None:
+        """Start a part of Airflow, which ends with the processes."""
+        command = [str(self._python), "-m", "airflow", component, "--skip-serve-logs"]
+        # The executor runs the command "airflow".
+        path = os.pathsep.join([str(self._python.parent), os.environ["PATH"]])
+        processes.start(component, command, {**self._env, **settings, "PATH": path}, self.dag.parent)
+
+    def runs(self, dag_id: str) -> list[str]:
+        """List the states of a DAG's runs."""
+        with contextlib.closing(
+            sqlite3.connect(f"file:{self._env['AIRFLOW_HOME']}/airflow.db?mode=ro", uri=True)
+        ) as db:
+            return [state for (state,) in db.execute("SELECT state FROM dag_run WHERE dag_id = ?", (dag_id,))]
 
     @property
     def minted(self) -> int:
@@ -190,6 +211,32 @@ def test_on_airflow_2_a_wrong_secret_costs_one_try(airflow_2: Path, candid: Emul
     ends = re.findall(r"Marking task as (\w+)\. dag_id=candid_failing, task_id=(\w+)", shown)
     assert sorted(ends) == [("FAILED", "ask"), ("FAILED", "call"), ("FAILED", "mapped")], shown
     assert candid.stats()["token"]["refused"] == 1
+
+
+@pytest.mark.airflow
+@pytest.mark.timeout(900)
+def test_a_triggerer_of_airflow_2_waits_for_a_claim(airflow_2: Path, candid: Emulator, tmp_path: Path) -> None:
+    clock(candid, 1.0)
+    (encounter,) = unended(candid, 1)
+    deployment = Deployment(airflow_2, tmp_path / "home", candid)
+    with Processes(tmp_path / "logs") as processes:
+        for component in ("scheduler", "triggerer"):
+            deployment.start(processes, component, CANDID_ENCOUNTER=encounter)
+        until(lambda: len(candid.requests(route=ENCOUNTER)) >= 3, processes)
+        assert deployment.runs("candid_waiting") == ["running"]
+        clock(candid, 864_000.0)
+        until(lambda: deployment.runs("candid_waiting") != ["running"], processes)
+        assert deployment.runs("candid_waiting") == ["success"]
+    assert deployment.minted == 2  # the deployment's one, and this test's
+
+
+def until(happened: Callable[[], bool], processes: Processes) -> None:
+    """Wait for something, and show the scheduler's last lines if it does not come."""
+    deadline = time.monotonic() + 240
+    while not happened():
+        assert processes.ended() is None, processes.tail(processes.ended() or "")
+        assert time.monotonic() < deadline, processes.tail("scheduler")
+        time.sleep(0.2)
 
 
 WITHOUT_AIRFLOW = """
