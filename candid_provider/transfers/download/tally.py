@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from candid_provider.transfers.output.digest import Digest
 
 _OTHERS = bytes(byte for byte in range(256) if byte not in b'"\n')
 
@@ -15,7 +15,7 @@ class Tally:
 
     def __init__(self, count: bool = True) -> None:
         self.count, self.nbytes = count, 0
-        self._digest = hashlib.sha256()
+        self._digest = Digest()
         self._breaks = self._quoted = 0
         self._last = b""
 
@@ -29,7 +29,7 @@ class Tally:
     @property
     def sha256(self) -> str:
         """The digest of all bytes so far, in hex."""
-        return self._digest.hexdigest()
+        return self._digest.hex
 
     @property
     def rows(self) -> int | None:

@@ -17,9 +17,9 @@ from typing import Any
 
 import httpx
 import msgspec
-import psutil
 
 from candid_provider.transfers.extraction.formats import GZIP_LEVEL
+from tests.benchmarks.memory import forget_peak
 from tests.benchmarks.token.clients import CLIENT_ID, CLIENT_SECRET, static_header
 
 ENCOUNTERS = "/api/encounters/v4"
@@ -239,19 +239,12 @@ EXTRACTORS: Mapping[str, Callable[[str, Path, int], Extract]] = {
 def main(name: str, url: str, folder: str, page: str) -> None:
     """Extract once and print rows, seconds, CPU seconds and megabytes of memory before and at most."""
     extract = EXTRACTORS[name](url, Path(folder), int(page))
-    before = _forget_peak()
+    before = forget_peak()
     cpu, started = time.process_time(), time.perf_counter()
     rows = extract()
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     print(json.dumps({"rows": rows, "seconds": seconds, "cpu": cpu, "before": before, "peak": peak}))
-
-
-def _forget_peak() -> float:
-    """Have Linux forget how much memory this process once had, and say how much it has now, in megabytes."""
-    if (clear := Path("/proc/self/clear_refs")).exists():
-        clear.write_text("5")
-    return float(psutil.Process().memory_info().rss) / 1e6
 
 
 if __name__ == "__main__":
