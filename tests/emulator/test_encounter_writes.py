@@ -191,7 +191,9 @@ def test_a_second_create_with_an_external_id_names_it_and_so_does_a_patch(writer
     path = f"{ENCOUNTERS}/{second['encounter_id']}"
     refusal(writer.patch(path, {"external_id": "visit-1"}), 422, "EncounterExternalIdUniquenessError")
     assert writer.patch(path, {"external_id": "visit-2"}).status_code == 200
-    assert [row["encounter_id"] for row in writer.rows(ENCOUNTERS, external_id="visit-1")] == [first["encounter_id"]]
+    for sort in ("created_at:asc", "date_of_service:desc"):
+        rows = writer.rows(ENCOUNTERS, external_id="visit-1", sort=sort)
+        assert [row["encounter_id"] for row in rows] == [first["encounter_id"]]
 
 
 def test_a_patient_control_number_is_used_once(writer: Writer) -> None:
@@ -253,7 +255,8 @@ def test_a_seeded_encounter_can_be_changed_and_is_found_by_what_it_is_now(writer
     path = f"{ENCOUNTERS}/{writer.rows(ENCOUNTERS, external_id='enc-00000009')[0]['encounter_id']}"
     writer.patch(path, {"external_id": "renamed", "tag_ids": ["telehealth"], "responsible_party": "SELF_PAY"})
     changed = writer.ok(path)
-    assert writer.rows(ENCOUNTERS, external_id="renamed") == [changed]
+    for sort in ("created_at:asc", "date_of_service:desc"):
+        assert writer.rows(ENCOUNTERS, external_id="renamed", sort=sort) == [changed]
     assert writer.rows(ENCOUNTERS, external_id="enc-00000009") == []
     assert writer.rows(ENCOUNTERS, responsible_party="SELF_PAY") == [changed]
     assert changed in writer.rows(ENCOUNTERS, tag_ids="telehealth")

@@ -228,6 +228,12 @@ class Collection:
             return self.seeded_record(key.number)
         return self._shown(_read(self._kept[self._created[key.number][1]]))
 
+    def row_of(self, identifier: str) -> Key:
+        """A place for a record in a feed of its own: as of `written_rows`, or 2 and the index of a seeded one."""
+        index = self.state.world.ids.index(self.kind.name, identifier, len(self.seeded) + len(self._created))
+        assert index is not None
+        return Key(0, 2, index) if index < len(self.seeded) else Key(0, 1, index - len(self.seeded))
+
     def written_rows(self) -> Iterator[tuple[Key, Record, int]]:
         """The records that were written: 1 and their number if new, 2 and their index if seeded; when, at last."""
         for number, (_, identifier) in enumerate(self._created):

@@ -30,6 +30,7 @@ class Filters:
     def __init__(self, asked: Asked) -> None:
         self.asked, self.state, self.world = asked, asked.state, asked.state.world
         self.seeded = range(self.world.encounters)
+        self.external_id: str | None = None
         self._fits: list[Callable[[int], bool]] = []
         self._keeps: list[Callable[[Record], bool]] = []
 
@@ -128,10 +129,9 @@ def _patient_with(asked: Asked, mrn: str) -> Record | None:
 
 
 def _external_id(filters: Filters) -> None:
-    text = filters.asked.query.text("external_id")
+    filters.external_id = text = filters.asked.query.text("external_id")
     if text is not None:
-        index = encounters.index_of_external_id(text)
-        filters.add(lambda row: row["external_id"] == text, _just(filters, index))
+        filters.add(lambda row: row["external_id"] == text)
 
 
 def _just(filters: Filters, index: int | None) -> range:

@@ -43,13 +43,20 @@ def list_encounters(asked: Asked) -> Record:
 
     return page(
         asked,
-        _by_service(asked, rows, filters) if by_service else rows.by_creation(filters.seeded),
+        _feed(asked, rows, filters, by_service=by_service),
         load,
         keep=filters.keeps if filters.any else None,
         descending=sort.endswith("desc"),
         listed=None if filters.any else listed,
         most_seen=MOST_SEEN,
     )
+
+
+def _feed(asked: Asked, rows: Collection, filters: Filters, *, by_service: bool) -> Feed:
+    if filters.external_id is not None:
+        holder = rows.holder(filters.external_id)
+        return Sorted(range(0), int, [rows.row_of(holder)] if holder else [])
+    return _by_service(asked, rows, filters) if by_service else rows.by_creation(filters.seeded)
 
 
 def _by_service(asked: Asked, rows: Collection, filters: Filters) -> Feed:
