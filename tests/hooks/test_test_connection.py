@@ -18,6 +18,12 @@ from tests.oauth.scripted import HTML, Scripted, answer, self_signed, serving
 pytestmark = pytest.mark.requirement(22)
 
 
+@pytest.fixture(autouse=True)
+def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Another emulator may have had the port, and left a token for it.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def server(connect: Connect) -> Iterator[Scripted]:
     """A Candid that answers from a script, with the connection pointing there."""
