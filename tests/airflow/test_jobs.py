@@ -56,23 +56,38 @@ class Reaper:
         if what != "worker":
             self._processes.kill(what)
             self._airflow.start_component(self._processes, what)
-        elif not (workers := self._processes.descendants("scheduler")):
+        elif not self._kill_worker():
+            if not self.killed["worker"]:
+                self._first.insert(0, "worker")  # another time
             return
-        else:
-            _kill_tree(self._rng.choice(workers))
         self.killed[what] += 1
+
+    def _kill_worker(self) -> bool:
+        workers = self._processes.descendants("scheduler")
+        self._rng.shuffle(workers)
+        return any(_kill_busy(worker) for worker in workers)
 
     def pause(self) -> float:
         """Seconds until the next one."""
         return self._rng.uniform(2.0, 6.0)
 
 
-def _kill_tree(process: psutil.Process) -> None:
+def _kill_busy(process: psutil.Process) -> bool:
+    """Kill a process and what it has started, unless it is a worker that waits for work; say whether it was killed.
+
+    Such a worker may hold the lock of LocalExecutor's queue, and no other one would ever get any work (Airflow 3.3).
+    """
     try:
-        for member in (*process.children(recursive=True), process):
+        process.suspend()
+        started = process.children(recursive=True)
+        if not started and "LocalExecutor" in " ".join(process.cmdline()):
+            process.resume()
+            return False
+        for member in (*started, process):
             member.kill()
     except psutil.NoSuchProcess:
         pass
+    return True
 
 
 @pytest.fixture(scope="module")
