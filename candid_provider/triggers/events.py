@@ -21,7 +21,7 @@ from candid_provider.triggers.event_windows import Window, windows
 try:
     from airflow.triggers.base import BaseEventTrigger
 except ImportError:  # Airflow 2 has no watchers; there it can be imported, and deferred to
-    from airflow.triggers.base import BaseTrigger as BaseEventTrigger  # type: ignore[assignment]
+    from airflow.triggers.base import BaseTrigger as BaseEventTrigger  # type: ignore[assignment]  # its base
 
 
 class CandidEventTrigger(BaseEventTrigger):
@@ -94,7 +94,7 @@ class CandidEventTrigger(BaseEventTrigger):
             async for part in course.parts(window, self.candid_conn_id, self.event_types):
                 for event in part.events:
                     if self._wants(event) and course.take(event):
-                        yield TriggerEvent(record_of(event, stream))  # type: ignore[no-untyped-call]
+                        yield TriggerEvent(record_of(event, stream))  # type: ignore[no-untyped-call]  # no types
                         await course.settle_many()
                 course.passed(part.end)
             await course.settle()

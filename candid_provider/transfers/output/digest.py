@@ -98,6 +98,8 @@ os.register_at_fork(after_in_child=_forget_worker)
 
 def _tasks() -> SimpleQueue[_Task]:
     global _worker
+    if _worker is not None:
+        return _worker  # without the lock: a signal's exception could leave it held
     with _starting:
         if _worker is None:
             queue = SimpleQueue[_Task]()
