@@ -78,6 +78,7 @@ class CandidClient(httpx.Client):
         finally:
             place.leave()
         _log(request, response, started)
+        _release(response)
         return response
 
 
@@ -111,6 +112,7 @@ class CandidAsyncClient(httpx.AsyncClient):
         finally:
             place.leave()
         _log(request, response, started)
+        _release(response)
         return response
 
 
@@ -170,6 +172,15 @@ def _log(request: httpx.Request, response: httpx.Response, started: float) -> No
         response.num_bytes_downloaded if response.is_closed else "streamed",
         token.hash if token else "-",
     )
+
+
+def _release(response: httpx.Response) -> None:
+    """Let an answer that was read go with its last use.
+
+    In httpx 0.28 it and its stream hold each other: some thirty pages would wait for the garbage collector.
+    """
+    if response.is_closed:
+        response.stream = httpx.ByteStream(response.content)
 
 
 def exchange(client: CandidClient, call: Call, read: Callable[[Call, bytes], T]) -> T:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import gc
 import logging
 import pickle
 import re
 import socket
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -451,6 +453,28 @@ def test_bytes_come_as_they_are(server: Scripted) -> None:
     source = TokenSource(settings_for(server.url).credentials, MemoryTokenStore())
     with CandidClient(settings_for(server.url), source) as client:
         assert send_bytes(client, READ) == b"\x00a,b\r\n\xff"
+
+
+def test_an_answer_is_gone_with_its_last_use(emulator: Emulator, asynchronous: bool) -> None:
+    settings = settings_for(emulator.url)
+    source = TokenSource(settings.credentials, MemoryTokenStore())
+
+    async def answered() -> httpx.Response:
+        if not asynchronous:
+            with CandidClient(settings, source) as client:
+                return client.get("/api/payers/v4")
+        async with CandidAsyncClient(settings, source) as aclient:
+            return await aclient.get("/api/payers/v4")
+
+    response = asyncio.run(answered())
+    gc.disable()
+    try:
+        assert b"".join(response.iter_bytes()) == response.content == response.read()
+        kept = weakref.ref(response)
+        del response
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.requirement(3)
