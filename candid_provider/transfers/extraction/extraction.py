@@ -15,7 +15,7 @@ from candid_provider.exceptions import CandidRequestError, CandidStoppedError
 from candid_provider.transfers.extraction.checkpoint import Checkpoint
 from candid_provider.transfers.extraction.checkpoint_store import CheckpointStore
 from candid_provider.transfers.extraction.feed import Detailer
-from candid_provider.transfers.extraction.fetch import Arrived, Fetcher, Unread
+from candid_provider.transfers.extraction.fetch import Arrived, Fetcher, Unread, take
 from candid_provider.transfers.extraction.finisher import Finisher
 from candid_provider.transfers.extraction.part import Bench, Finished
 from candid_provider.transfers.extraction.stream import Closed, Stream
@@ -132,7 +132,7 @@ class Extraction:
         while waiting or self._fetchers:
             while waiting and len(self._fetchers) < self._job.at_once:
                 self._fetch(waiting.popleft())
-            arrived = self._arrivals.get()
+            arrived = take(self._arrivals)
             if arrived is None:
                 raise CandidStoppedError("stopped on request; a retry goes on where this try stood")
             if arrived.fetcher is not self._fetchers.get(arrived.fetcher.stream):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
@@ -14,6 +15,10 @@ from candid_provider.oauth.unreadable import UNREADABLE
 
 AHEAD = 2
 """Pages that may be there or on their way while one is written: asking for the next need not wait for the writer."""
+LONG_WAIT = 0.02
+"""Seconds waited for a page from which on the server is what takes the time."""
+HEAD_START = 0.001
+"""Seconds that building and sending a request takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,18 @@ class Fetcher:
                 call = page.next
         except BaseException as error:  # whatever it is, the task has to hear of it
             self._arrivals.put(Arrived(self, error=error))
+
+
+def take(arrivals: SimpleQueue[Arrived | None]) -> Arrived | None:
+    """Wait for a page; after a long wait, let the request for the next one go out before this one is read.
+
+    Reading holds the interpreter for a millisecond per MB, which would be added to each wait.
+    """
+    began = time.monotonic()
+    arrived = arrivals.get()
+    if time.monotonic() - began >= LONG_WAIT:
+        time.sleep(HEAD_START)
+    return arrived
 
 
 def _read(call: Call, content: bytes) -> Page:
