@@ -97,7 +97,10 @@ class CheckpointStore:
         if needed:
             raise CandidUnavailableError(f"the checkpoint could not be written ({problem})")
         if not self._complained:
-            self._log.warning("the checkpoint could not be written (%s); the last one stays good", problem)
+            self._log.warning(
+                "the checkpoint could not be written (%s); a retry would go on from the last one that was, if any",
+                problem,
+            )
         self._complained = True
 
     def remove(self) -> None:
