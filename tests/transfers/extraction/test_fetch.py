@@ -6,6 +6,8 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from candid_provider.api.call import Call
 from candid_provider.api.paging import ENDS, TokenPaging
 from candid_provider.exceptions import CandidUnavailableError
+from candid_provider.transfers.extraction.fetch import HEAD_START, LONG_WAIT, Arrived, take
 from tests.conftest import Connect
 from tests.oauth.scripted import Answer, Request, Scripted, answer, serving
 from tests.transfers.extraction.conftest import extract, rows
@@ -141,6 +144,19 @@ def test_the_next_page_is_on_its_way_before_this_one_is_read(
     monkeypatch.setattr(TokenPaging, "read", noted)
     assert read(tmp_path) == WHOLE
     assert readers == ["MainThread"] * LAST + ["candid-fetch"]  # the last one has no token
+
+
+@pytest.mark.parametrize(("waited", "pauses"), [(LONG_WAIT / 2, []), (LONG_WAIT, [HEAD_START])])
+def test_after_a_long_wait_the_next_request_goes_before_this_page_is_read(
+    monkeypatch: pytest.MonkeyPatch, waited: float, pauses: list[float]
+) -> None:
+    paused, clock = list[float](), iter((0.0, waited))
+    time = SimpleNamespace(monotonic=lambda: next(clock), sleep=paused.append)
+    monkeypatch.setattr("candid_provider.transfers.extraction.fetch.time", time)
+    arrivals = SimpleQueue[Arrived | None]()
+    arrivals.put(None)
+    assert take(arrivals) is None
+    assert paused == pauses
 
 
 def test_a_glimpse_says_nothing_of_what_it_does_not_see() -> None:
