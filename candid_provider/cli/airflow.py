@@ -9,8 +9,9 @@ from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand,
 
 from candid_provider.cli.token import ACTIONS
 
-# Airflow's Arg has no annotations.
-CONN_ID = Arg(("conn_id",), nargs="?", default="candid_default", help="connection id")  # type: ignore[no-untyped-call]
+CONN_ID = Arg(  # type: ignore[no-untyped-call]  # Airflow's has no annotations
+    ("conn_id",), nargs="?", default="candid_default", help="connection id"
+)
 
 
 def get_commands() -> list[CLICommand]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowPlugin, hookimpl
@@ -62,12 +63,10 @@ def _keep(asset: Any, extra: Any) -> None:
 
 
 def _move(session: Any, asset: Any, stream: str, event: Event) -> None:
-    try:
-        import airflow.state  # noqa: F401 - Airflow 3.3 and later
-    except ImportError:
-        _move_variable(session, stream, event)
-    else:
+    if find_spec("airflow.state"):  # Airflow 3.3 and later
         _move_state(session, asset, stream, event)
+    else:
+        _move_variable(session, stream, event)
 
 
 def _move_state(session: Any, asset: Any, stream: str, event: Event) -> None:

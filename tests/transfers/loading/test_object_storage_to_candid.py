@@ -19,7 +19,7 @@ from tests.transfers.loading.conftest import CREATE, Desk, Instance, encounter, 
 PAY = "POST /api/patient-payments/v4"
 
 
-def numbered(desk: Desk, count: int) -> list[str]:
+def numbered(count: int) -> list[str]:
     return sorted(f"visit-{number}" for number in range(count))
 
 
@@ -29,7 +29,7 @@ def numbered(desk: Desk, count: int) -> list[str]:
 def test_every_line_becomes_a_record_and_a_result(desk: Desk) -> None:
     summary = desk.load(encounters(30))
     rows = desk.rows()
-    assert desk.created() == numbered(desk, 30)
+    assert desk.created() == numbered(30)
     assert [(row["file"], row["line"], row["external_id"], row["outcome"]) for row in rows] == [
         ("in.jsonl", number + 1, f"visit-{number}", "created") for number in range(30)
     ]
@@ -79,7 +79,7 @@ def test_a_load_that_bears_its_errors_says_where_they_are(desk: Desk, capsys: py
 def test_a_write_that_was_processed_and_answered_500_is_found_and_not_repeated(desk: Desk) -> None:
     desk.emulator.faults.add(kind="processed_but_500", route=CREATE, probability=0.05, seed=7)
     desk.load(encounters(1000), concurrency=16)
-    assert desk.created() == numbered(desk, 1000)
+    assert desk.created() == numbered(1000)
     assert desk.sent() == 1000
     assert {row["outcome"] for row in desk.rows()} == {"created"}
     assert len({row["id"] for row in desk.rows()}) == 1000
@@ -102,7 +102,7 @@ def test_a_write_that_was_processed_and_answered_500_is_found_and_not_repeated(d
 def test_a_fault_costs_no_record_and_makes_none_twice(desk: Desk, fault: dict[str, Any]) -> None:
     desk.emulator.faults.add(**{"route": CREATE, "every": 4, "count": 3, **fault})
     desk.load(encounters(12))
-    assert desk.created() == numbered(desk, 12)
+    assert desk.created() == numbered(12)
     assert [kind for _, kind, _ in desk.outcomes()] == ["created"] * 12
 
 
@@ -302,7 +302,7 @@ def test_a_later_try_sends_what_was_not_loaded_and_nothing_else(desk: Desk) -> N
         desk.load(max_errors=3, concurrency=1)
     assert desk.lines("dead-letters.jsonl") == lines[5:9]
     desk.load(max_errors=3)
-    assert desk.created() == numbered(desk, 40)
+    assert desk.created() == numbered(40)
     assert desk.sent() == 44
     assert [row["external_id"] for row in desk.rows()] == [f"visit-{number}" for number in range(40)]
     assert desk.lines("dead-letters.jsonl") == []
@@ -470,7 +470,7 @@ def test_an_outage_ends_the_try_and_the_next_one_goes_on(desk: Desk) -> None:
         desk.load(concurrency=1)
     assert not (desk.results / "summary.json").exists()
     desk.load()
-    assert desk.created() == numbered(desk, 60)
+    assert desk.created() == numbered(60)
     assert desk.sent() == 61
 
 
@@ -528,7 +528,7 @@ def test_a_load_that_is_told_to_stop_ends_its_lines_and_the_next_one_goes_on(des
     assert 10 <= desk.sent() < 40
     desk.load()
     assert desk.sent() == 40
-    assert desk.created() == numbered(desk, 40)
+    assert desk.created() == numbered(40)
 
 
 # --- what must not be told
