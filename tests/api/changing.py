@@ -13,6 +13,7 @@ import msgspec
 from candid_provider.api.call import Call
 from candid_provider.api.feeds import Feed, Interval, Mark
 from candid_provider.api.instants import microseconds, written
+from candid_provider.api.paging import TokenPaging
 
 BEGIN = microseconds("2026-01-01T00:00:00Z")
 SECOND = 1_000_000
@@ -116,3 +117,11 @@ def run(
             saved = json.dumps([reader.state(), following.paging.save(following), len(rows)])
     ended = reader.mark()
     return Run(rows, ended and msgspec.json.decode(msgspec.json.encode(ended), type=Mark))
+
+
+def token_call(path: str = "/api/tasks/v3") -> Call:
+    return Call(method="GET", path=path, params={"limit": 3}, paging=TokenPaging())
+
+
+def raw(row: dict[str, Any]) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps(row).encode())

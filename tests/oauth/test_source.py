@@ -1,4 +1,4 @@
-"""The token source in one process: threads, coroutines, refusals, its log."""
+"""The token source in one process: threads, coroutines, refusals."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import asyncio
 import contextlib
 import gc
 import logging
-import random
-import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,36 +26,10 @@ from candid_provider.exceptions import (
 from candid_provider.oauth.auth import CandidAuth
 from candid_provider.oauth.credentials import ClientCredentials
 from candid_provider.oauth.source import TokenSource
-from candid_provider.oauth.steps import Clock
-from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore, StoreUnavailable, TokenStore
+from candid_provider.oauth.store import FileTokenStore, MemoryTokenStore
 from tests.oauth.conftest import SECRET, signed_up
-from tests.oauth.scripted import HANG, Answer, Scripted, answer, everything_in
-
-LINE = re.compile(r"^token decision=(\w+) reason='[^']*' age=-?\d+ left=-?\d+ hash=([0-9a-f]{8}|-)$")
-
-
-def minted(emulator: Emulator) -> int:
-    return int(emulator.stats()["token"]["minted"])
-
-
-def refused(emulator: Emulator) -> int:
-    return int(emulator.stats()["token"]["refused"])
-
-
-def source_of(emulator: Emulator, **options: Callable[[str], None]) -> TokenSource:
-    # Options of many types, passed on as they come.
-    return TokenSource(signed_up(emulator), MemoryTokenStore(), **options)  # type: ignore[arg-type]
-
-
-def at_once(count: int, ask: Callable[[], str]) -> set[str]:
-    barrier = threading.Barrier(count)
-
-    def wait_and_ask(_: int) -> str:
-        barrier.wait()
-        return ask()
-
-    with ThreadPoolExecutor(count) as threads:
-        return set(threads.map(wait_and_ask, range(count)))
+from tests.oauth.scripted import HANG, Scripted, answer, everything_in
+from tests.oauth.sources import at_once, minted, refused, source_of
 
 
 @pytest.fixture
@@ -308,193 +279,6 @@ def test_those_who_wait_for_a_hanging_endpoint_share_its_deadline(server: Script
     assert len(failures) == 10
     # One after another they would have asked ten times.
     assert len(server.token_requests) <= 2
-
-
-# --- stores that fail
-
-
-class NoStore:
-    settle = 0.0
-
-    def load(self, register: str) -> str | None:
-        raise StoreUnavailable("this store is closed")
-
-    def save(self, register: str, value: str) -> None:
-        raise StoreUnavailable("this store is closed")
-
-
-class ReadOnlyStore(NoStore):
-    def load(self, register: str) -> str | None:
-        return None
-
-
-class ForgetfulStore:
-    settle = 0.0
-
-    def load(self, register: str) -> str | None:
-        return None
-
-    def save(self, register: str, value: str) -> None:
-        pass
-
-
-class HalfShadowedStore(MemoryTokenStore):
-    """Shares holds, but always gives another text for the token."""
-
-    def load(self, register: str) -> str | None:
-        return super().load(register) if "hold" in register else "***"
-
-
-class LoudStore(NoStore):
-    """Fails in its own words, which hold a password."""
-
-    def load(self, register: str) -> str | None:
-        raise ConnectionError("redis://user:p4ssw0rd@host")
-
-    def save(self, register: str, value: str) -> None:
-        raise ConnectionError("redis://user:p4ssw0rd@host")
-
-
-class ShadowedStore(ForgetfulStore):
-    """Always gives what somebody else put there, as a secrets backend does that is read first."""
-
-    def load(self, register: str) -> str | None:
-        return "***"
-
-
-@pytest.mark.requirement(10)
-@pytest.mark.parametrize(
-    ("store", "why"),
-    [
-        pytest.param(NoStore(), "this store is closed", id="unreadable"),
-        pytest.param(ReadOnlyStore(), "this store is closed", id="unwritable"),
-        pytest.param(ForgetfulStore(), "does not give back what was written", id="forgetful"),
-        pytest.param(ShadowedStore(), "does not give back what was written", id="shadowed"),
-        pytest.param(HalfShadowedStore(), "does not give back what was written", id="half shadowed"),
-        pytest.param(LoudStore(), "the store failed (ConnectionError)", id="loud"),
-    ],
-)
-def test_a_store_that_fails_costs_sharing_only(
-    emulator: Emulator, store: TokenStore, why: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    source = TokenSource(signed_up(emulator), store)
-    assert {source.token().value for _ in range(5)} == {source.token().value}
-    assert minted(emulator) == 1
-    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len(warnings) == 1
-    assert why in warnings[0]
-    assert "p4ssw0rd" not in caplog.text
-
-
-@pytest.mark.requirement(10)
-@pytest.mark.parametrize("store", [NoStore(), ForgetfulStore()], ids=["unreadable", "forgetful"])
-def test_without_a_store_a_process_mints_at_most_three_times_in_five_minutes(
-    emulator: Emulator, store: TokenStore
-) -> None:
-    passed = 0.0
-    clock = Clock(lambda: time.time() + passed, lambda: time.monotonic() + passed)
-    source = TokenSource(signed_up(emulator), store, clock=clock)
-    last = source.token().value
-    for most in (3, 6):
-        while minted(emulator) < most:
-            last = source.token(refused=last).value
-        with pytest.raises(CandidRateLimitError) as failure:
-            source.token(refused=last)
-        assert failure.value.retry_after == pytest.approx(300, abs=60)
-        passed += 300
-    assert minted(emulator) == 6
-
-
-@pytest.mark.requirement(10)
-def test_garbage_in_every_register_is_overwritten(emulator: Emulator, tmp_path: Path) -> None:
-    source = TokenSource(signed_up(emulator), FileTokenStore(tmp_path))
-    source.token()
-    for register in tmp_path.iterdir():
-        register.write_text("***")
-    fresh = TokenSource(signed_up(emulator), FileTokenStore(tmp_path))
-    assert fresh.token() == TokenSource(signed_up(emulator), FileTokenStore(tmp_path)).token()
-    assert minted(emulator) == 2
-
-
-@pytest.mark.requirement(21)
-def test_register_names_hold_the_word_token_and_no_credentials(emulator: Emulator, tmp_path: Path) -> None:
-    TokenSource(signed_up(emulator), FileTokenStore(tmp_path)).token()
-    names = [path.name for path in tmp_path.iterdir()]
-    assert len(names) == 2
-    assert all("token" in name and "emulator" not in name for name in names)
-
-
-@pytest.mark.requirement(21)
-def test_no_file_holds_the_token_or_the_secret(emulator: Emulator, tmp_path: Path) -> None:
-    bearer = TokenSource(signed_up(emulator), FileTokenStore(tmp_path)).token().value
-    stored = "".join(path.read_text() for path in tmp_path.iterdir())
-    assert not [part for part in (bearer, *bearer.split("."), "emulator-secret") if part in stored]
-
-
-# --- the log
-
-
-def decisions(caplog: pytest.LogCaptureFixture) -> list[str]:
-    lines = [record.getMessage() for record in caplog.records if record.name == "candid_provider.token"]
-    matches = [LINE.match(line) for line in lines]
-    assert all(matches), lines
-    return [match[1] for match in matches if match]
-
-
-@pytest.mark.requirement(5)
-def test_each_log_line_has_its_decision_and_hash_and_no_secret(
-    emulator: Emulator, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    source = source_of(emulator)
-    one = source.token()
-    other = source.token(refused=one.value)
-    assert {"mint", "minted", "fence"} <= set(decisions(caplog))
-    assert f"hash={other.hash}" in caplog.text
-    for hidden in (one.value, other.value, "emulator-secret"):
-        assert hidden not in caplog.text
-
-
-@pytest.mark.requirement(24)
-def test_a_load_is_logged_with_the_hash_of_what_was_loaded(
-    emulator: Emulator, caplog: pytest.LogCaptureFixture
-) -> None:
-    store = MemoryTokenStore()
-    token = TokenSource(signed_up(emulator), store).token()
-    caplog.clear()
-    caplog.set_level(logging.INFO)
-    TokenSource(signed_up(emulator), store).token()
-    assert decisions(caplog) == ["load"]
-    assert f"hash={token.hash}" in caplog.text
-
-
-@pytest.mark.requirement(24)
-def test_the_number_of_mints_can_be_read_from_the_log(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    source, chance = source_of(emulator), random.Random(1)
-    last = source.token().value
-    for _ in range(10):
-        last = source.token(refused=last if chance.random() < 0.5 else None).value
-    assert decisions(caplog).count("minted") == minted(emulator) > 1
-
-
-@pytest.mark.requirement(5)
-def test_a_refused_secret_is_logged_without_being_shown(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    with pytest.raises(CandidAuthError):
-        TokenSource(signed_up(emulator, "wrong-secret"), MemoryTokenStore()).token()
-    assert "back_off" in decisions(caplog)
-    assert "wrong-secret" not in caplog.text
-
-
-def test_the_endpoints_body_is_never_logged(server: Scripted, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    server.token_answers = [Answer(503, b"Jane Roe"), answer({"detail": "Jane Roe"}, 401)]
-    source = TokenSource(ClientCredentials("me", SECRET, server.token_url), MemoryTokenStore(), deadline=5)
-    with pytest.raises(CandidAuthError):
-        source.token()
-    assert "Jane" not in caplog.text
-    assert SECRET not in caplog.text
 
 
 # --- waiting

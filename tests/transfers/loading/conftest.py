@@ -19,6 +19,7 @@ from tests.emulator.test_encounter_writes import BODY
 
 Row = dict[str, Any]
 CREATE = "POST /api/encounters/v4"
+PAY = "POST /api/patient-payments/v4"
 
 
 def encounter(external_id: str, **changes: Any) -> Row:
@@ -93,3 +94,22 @@ def memory() -> None:
 @pytest.fixture
 def desk(candid: Emulator, connect: Connect, tmp_path: Path) -> Desk:
     return Desk(candid, tmp_path)
+
+
+def numbered(count: int) -> list[str]:
+    return sorted(f"visit-{number}" for number in range(count))
+
+
+def payments(desk: Desk, count: int) -> list[dict[str, Any]]:
+    with desk.http() as http:
+        made = http.post("/api/encounters/v4", json=encounter("paid")).json()
+    target = {"type": "claim", "value": made["claims"][0]["claim_id"]}
+    return [
+        {
+            "amount_cents": 100 + number,
+            "patient_external_id": "pat-1",
+            "allocations": [{"amount_cents": 100 + number, "target": {"type": "unattributed"}}],
+            "payment_note": f"Ashqvexzo {number} {target['type']}",
+        }
+        for number in range(count)
+    ]

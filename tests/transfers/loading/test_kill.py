@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 from tests.processes.conftest import parent  # noqa: F401 - a fixture
-from tests.transfers.loading.conftest import CREATE, Desk, encounters
-from tests.transfers.loading.test_object_storage_to_candid import payments
+from tests.transfers.loading.conftest import CREATE, Desk, encounters, payments
 
 PAY = "POST /api/patient-payments/v4"
 LINES = 40

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
-import time
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
+from airflow.providers.common.compat.sdk import AirflowFailException
 
-from candid_provider.exceptions import CandidUnavailableError
-from candid_provider.transfers.output.directory import Directory
-from tests.conftest import Connect
-from tests.transfers.loading.conftest import CREATE, Desk, Instance, encounter, encounters
-
-PAY = "POST /api/patient-payments/v4"
-
-
-def numbered(count: int) -> list[str]:
-    return sorted(f"visit-{number}" for number in range(count))
-
+from tests.transfers.loading.conftest import CREATE, Desk, encounter, encounters, numbered
 
 # --- outcomes
 
@@ -189,136 +177,6 @@ def test_a_key_that_is_taken_by_what_cannot_be_found_is_not_called_created(desk:
     assert desk.outcomes() == [(theirs["placer_appointment_id"], "unknown", "VersionConflictError")]
 
 
-# --- records without a key
-
-
-def payments(desk: Desk, count: int) -> list[dict[str, Any]]:
-    with desk.http() as http:
-        made = http.post("/api/encounters/v4", json=encounter("paid")).json()
-    target = {"type": "claim", "value": made["claims"][0]["claim_id"]}
-    return [
-        {
-            "amount_cents": 100 + number,
-            "patient_external_id": "pat-1",
-            "allocations": [{"amount_cents": 100 + number, "target": {"type": "unattributed"}}],
-            "payment_note": f"Ashqvexzo {number} {target['type']}",
-        }
-        for number in range(count)
-    ]
-
-
-def test_a_payment_of_unknown_fate_is_never_repeated_but_given_to_a_person(desk: Desk) -> None:
-    lines = desk.write(payments(desk, 12))
-    desk.emulator.faults.add(kind="processed_but_500", route=PAY, after=3)
-    desk.emulator.faults.add(kind="reset", route=PAY, after=6)
-    summary = desk.load(resource="patient_payments", concurrency=1)
-    assert summary["outcomes"] == {"created": 10, "unknown": 2}
-    assert desk.sent(PAY) == 12
-    unknown = [row["line"] for row in desk.rows() if row["outcome"] == "unknown"]
-    assert desk.lines("unknown.jsonl") == [lines[number - 1] for number in unknown]
-    assert desk.lines("dead-letters.jsonl") == []
-    assert {row["error"] for row in desk.rows()} == {None, "Http500", "NoAnswer"}
-
-
-def test_a_payment_of_unknown_fate_is_not_sent_by_a_later_try_either(desk: Desk) -> None:
-    desk.write(payments(desk, 3))
-    desk.emulator.faults.add(kind="processed_but_500", route=PAY)
-    desk.load(resource="patient_payments")
-    desk.load(resource="patient_payments")
-    assert desk.sent(PAY) == 3
-
-
-def test_payments_are_not_sent_again_when_the_input_was_mended(desk: Desk) -> None:
-    records = payments(desk, 3)
-    desk.load([*records[:2], {**records[2], "amount_cents": "much"}], resource="patient_payments")
-    results = desk.lines("results.jsonl")
-    with pytest.raises(AirflowFailException, match=r"path is not what this run has loaded 2 lines of.*dead-letters"):
-        desk.load(records, resource="patient_payments")
-    assert desk.sent(PAY) == 3
-    assert desk.lines("results.jsonl") == results
-    desk.load(records[2:], resource="patient_payments", results_path=str(desk.folder / "mended"))
-    assert desk.sent(PAY) == 4
-
-
-def test_the_list_of_unknown_lines_is_not_replaced_before_a_person_has_taken_it(desk: Desk) -> None:
-    desk.emulator.faults.add(kind="processed_but_500", route=PAY)
-    records = payments(desk, 5)
-    desk.load(records[:3], resource="patient_payments", run_id="first")
-    (line,) = desk.lines("unknown.jsonl")
-    with pytest.raises(AirflowFailException, match=r"results_path holds an unknown.jsonl of 1 lines.*Move it away"):
-        desk.load(records[3:], resource="patient_payments", run_id="second")
-    assert desk.lines("unknown.jsonl") == [line]
-    assert desk.sent(PAY) == 3
-    (desk.results / "unknown.jsonl").unlink()
-    assert desk.load(resource="patient_payments", run_id="second")["outcomes"] == {"created": 2}
-
-
-def test_only_the_owner_can_read_lines_that_were_not_loaded(desk: Desk) -> None:
-    desk.load([*encounters(2), {"external_id": "visit-bad"}])
-    modes = {path.name: path.stat().st_mode & 0o077 for path in desk.results.iterdir()}
-    assert [modes[name] for name in ("dead-letters.jsonl", "unknown.jsonl")] == [0, 0]
-    assert modes["results.jsonl"]
-
-
-def test_records_of_another_environment_are_not_taken_for_loaded(desk: Desk, connect: Connect) -> None:
-    desk.load(encounters(2))
-    connect(host=desk.emulator.url.replace("127.0.0.1", "localhost"))
-    desk.load()
-    assert desk.sent() == 4
-
-
-def test_two_processes_do_not_load_at_the_same_place(desk: Desk) -> None:
-    desk.write(payments(desk, 2))
-    desk.results.mkdir()
-    with Directory(str(desk.results)).held(), pytest.raises(CandidUnavailableError, match="another process"):
-        desk.load(resource="patient_payments")
-    assert desk.sent(PAY) == 0
-    desk.load(resource="patient_payments")
-    assert desk.sent(PAY) == 2
-
-
-# --- too many errors
-
-
-def broken(count: int) -> list[dict[str, Any]]:
-    return [encounter(f"visit-{number}", billable_status="NO") for number in range(count)]
-
-
-def test_too_many_errors_stop_the_load_and_the_results_are_whole(desk: Desk) -> None:
-    desk.write([*broken(10), *(encounter(f"visit-{number}") for number in range(10, 60))])
-    with pytest.raises(AirflowFailException, match=r"4 of 60 lines are errors \(4 Http"):
-        desk.load(max_errors=3, concurrency=1)
-    assert desk.sent() == 4
-    assert len(desk.rows()) == len(desk.lines("dead-letters.jsonl")) == 4
-    summary = json.loads((desk.results / "summary.json").read_bytes())
-    assert summary["not_sent"] == 56
-
-
-def test_a_later_try_sends_what_was_not_loaded_and_nothing_else(desk: Desk) -> None:
-    records = encounters(40)
-    lines = desk.write(records)
-    desk.emulator.faults.add(kind="status", error_name="EntityNotFoundError", route=CREATE, count=4, after=5)
-    with pytest.raises(AirflowFailException):
-        desk.load(max_errors=3, concurrency=1)
-    assert desk.lines("dead-letters.jsonl") == lines[5:9]
-    desk.load(max_errors=3)
-    assert desk.created() == numbered(40)
-    assert desk.sent() == 44
-    assert [row["external_id"] for row in desk.rows()] == [f"visit-{number}" for number in range(40)]
-    assert desk.lines("dead-letters.jsonl") == []
-
-
-def test_an_error_rate_is_looked_at_when_it_says_something(desk: Desk) -> None:
-    desk.write([*broken(2), *(encounter(f"visit-{number}") for number in range(2, 110))])
-    assert desk.load(max_error_rate=0.02)["outcomes"] == {"created": 108, "refused": 2}
-
-
-def test_an_error_rate_that_is_too_high_fails_the_task(desk: Desk) -> None:
-    with pytest.raises(AirflowFailException, match="2 of 10 lines"):
-        desk.load([*broken(2), *(encounter(f"visit-{number}") for number in range(2, 10))], max_error_rate=0.1)
-    assert len(desk.rows()) == 10
-
-
 # --- input
 
 
@@ -428,107 +286,9 @@ def test_results_of_another_task_are_left_alone(desk: Desk) -> None:
 
 
 def test_the_next_run_replaces_the_results_of_the_one_before(desk: Desk) -> None:
-    desk.load([encounter("visit-0"), *broken(0)])
+    desk.load([encounter("visit-0")])
     desk.load([encounter("visit-1")], run_id="next")
     assert desk.outcomes() == [("visit-1", "created", None)]
-
-
-# --- dry run
-
-
-def test_a_dry_run_names_lines_and_fields_and_sends_nothing(desk: Desk) -> None:
-    wrong = encounter("visit-1", billable_status="Ashqvexzo", diagnoses=[{"code": 7}])
-    summary = desk.load([encounter("visit-0"), wrong, b"{broken"], dry_run=True)
-    assert summary["outcomes"] == {"valid": 1, "invalid": 2}
-    rows = desk.rows("dry-run.jsonl")
-    assert [(row["line"], row["external_id"], row["error"], row["fields"]) for row in rows] == [
-        (2, "visit-1", "missing, string_type", ["diagnoses.code", "diagnoses.code_type"]),
-        (3, None, "NotAJsonObject", []),
-    ]
-    assert "qvexzo" not in (desk.results / "dry-run.jsonl").read_text()
-    assert sum(desk.emulator.stats()["requests"].values()) == 0
-    assert [path.name for path in desk.results.iterdir()] == ["dry-run.jsonl"]
-
-
-def test_a_dry_run_finds_values_that_the_api_does_not_list(desk: Desk) -> None:
-    desk.load([encounter("visit-0", billable_status="Ashqvexzo"), encounter("visit-1")], dry_run=True)
-    assert [(row["error"], row["fields"]) for row in desk.rows("dry-run.jsonl")] == [("enum", ["billable_status"])]
-
-
-def test_a_dry_run_fails_the_task_like_a_load_would(desk: Desk) -> None:
-    with pytest.raises(AirflowFailException, match="1 of 2 lines are errors"):
-        desk.load([encounter("visit-0"), {"external_id": "visit-1"}], dry_run=True, max_errors=0)
-
-
-# --- outage
-
-
-def test_an_outage_ends_the_try_and_the_next_one_goes_on(desk: Desk) -> None:
-    desk.write(encounters(60))
-    desk.emulator.faults.add(kind="status", status=501, route=CREATE, after=20)
-    with pytest.raises(AirflowFailException):
-        desk.load(concurrency=1)
-    assert not (desk.results / "summary.json").exists()
-    desk.load()
-    assert desk.created() == numbered(60)
-    assert desk.sent() == 61
-
-
-def test_the_same_holds_on_a_store_where_files_do_not_grow(desk: Desk) -> None:
-    results = f"memory://{desk.folder.name}/results"
-    lines = desk.write(payments(desk, 30))
-    desk.emulator.faults.add(kind="status", status=501, route=PAY, after=20)
-    with pytest.raises(AirflowFailException):
-        desk.load(resource="patient_payments", results_path=results, concurrency=4)
-    summary = desk.load(resource="patient_payments", results_path=results, concurrency=4)
-    assert summary["outcomes"] == {"created": 30}
-    assert desk.sent(PAY) == 31
-    assert ObjectStoragePath(summary["results"]).read_text().count("\n") == len(lines)
-    names = sorted(path.name for path in ObjectStoragePath(results).iterdir() if path.is_file())
-    assert names == ["dead-letters.jsonl", "results.jsonl", "summary.json", "unknown.jsonl"]
-
-
-def test_a_process_that_died_after_its_results_were_in_place_is_finished_without_sending(desk: Desk) -> None:
-    desk.write(encounters(20))
-    desk.emulator.faults.add(kind="status", status=501, route=CREATE, after=10)
-    with pytest.raises(AirflowFailException):
-        desk.load(concurrency=1)
-    journal = desk.results / ".candid-journal.jsonl"
-    left = journal.read_bytes()
-    first = desk.load()
-    journal.write_bytes(left)
-    assert desk.load() == first
-    assert desk.sent() == 21
-
-
-def test_a_load_that_did_not_end_is_not_overrun_by_another_one(desk: Desk) -> None:
-    desk.write(encounters(20))
-    desk.emulator.faults.add(kind="status", status=501, route=CREATE, after=10)
-    with pytest.raises(AirflowFailException):
-        desk.load(concurrency=1)
-    with pytest.raises(AirflowFailException, match="results_path holds a load that did not end, with another input"):
-        desk.load(encounters(21), run_id="next")
-
-
-def test_a_load_that_is_told_to_stop_ends_its_lines_and_the_next_one_goes_on(desk: Desk) -> None:
-    desk.write(encounters(40))
-    operator = desk.operator()
-
-    def stop_later() -> None:
-        while desk.sent() < 10:
-            time.sleep(0.001)
-        operator.on_kill()
-
-    context: Any = {"ti": Instance("run")}
-    thread = threading.Thread(target=stop_later)
-    thread.start()
-    with pytest.raises(CandidUnavailableError, match="was stopped"):
-        operator.execute(context)
-    thread.join()
-    assert 10 <= desk.sent() < 40
-    desk.load()
-    assert desk.sent() == 40
-    assert desk.created() == numbered(40)
 
 
 # --- what must not be told
